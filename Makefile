@@ -1,0 +1,12 @@
+# Stands for the plain commands that README.md shows; each target sets up .venv first, when needed.
+PY := .venv/bin/python
+
+.PHONY: quickstart test test-slow lint bench
+quickstart: .venv/quickstart ; $(PY) -m pipeline.run --flagfile=configs/quickstart.flags
+test:       .venv/test       ; $(PY) -m pytest
+test-slow:  .venv/test       ; $(PY) -m pytest -m slow
+lint:       .venv/dev        ; .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+bench:      .venv/quickstart ; $(PY) -m benchmarks.quality
+.venv/%: setup.py
+	test -x $(PY) || python3 -m venv .venv
+	$(PY) -m pip install --quiet -e '.[$*]' && touch $@

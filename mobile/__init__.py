@@ -1,0 +1,1 @@
+"""Generator to a quantised TFLite bundle."""

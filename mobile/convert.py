@@ -1,0 +1,163 @@
+"""A generator as TFLite files for phones: INT8, with float32 and float16 beside it.
+
+Legend: N calibration samples, Z latent size, K classes, H height, W width, C channels.
+
+All files have one signature, `generate`: latent [1, Z] (, label int32 [1]) -> pixels [1, H, W, C].
+
+| file                | latent  | inside  | pixels                           |
+|---------------------|---------|---------|----------------------------------|
+| generator.tflite    | float32 | int8    | uint8 grey levels                |
+| generator_i8.tflite | int8    | int8    | int8; grey level = value + 128   |
+| generator_f32.tflite| float32 | float32 | uint8 grey levels                |
+| generator_f16.tflite| float32 | float16 | uint8 grey levels                |
+
+The batch is fixed at 1: with a free one, CPU kernels fall back to slower ones. The INT8 graph ends
+in tanh, whose output has scale 1/128 about zero by definition, so its bytes are the pixels without
+any arithmetic; a graph that rescaled after tanh would take its scale from calibration.
+"""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from mobile import flatbuffer, gan_info, one_hot, verify
+from mobile.gan_info import GanInfo
+
+FILES = {
+  'int8': 'generator.tflite',
+  'i8': 'generator_i8.tflite',
+  'f32': 'generator_f32.tflite',
+  'f16': 'generator_f16.tflite',
+}
+
+
+class ConversionError(Exception):
+  """The converter failed, or what it made departs from the contract."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Calibration:
+  """Inputs, drawn as in use, from which the INT8 ranges are measured."""
+
+  latents: np.ndarray  # float32 [N, Z]
+  labels: np.ndarray | None = None  # int [N]; None for a generator without labels
+
+  def __iter__(self) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    for i, latent in enumerate(self.latents):
+      sample = {'latent': latent[None]}
+      if self.labels is not None:
+        sample['label'] = self.labels[i : i + 1].astype(np.int32)
+      yield verify.SIGNATURE, sample
+
+
+def export_tflite(
+  path: pathlib.Path, *, generator: tf_keras.Model, calibration: Calibration, info: GanInfo
+) -> None:
+  """Writes the four files.
+
+  Args:
+    path: existing folder.
+    generator: latents [B, Z] (, labels int32 [B]) -> images [B, H, W, C] in [-1, 1], float32; its
+      last operation is tanh.
+    calibration: a few hundred samples.
+    info: written into each file's metadata.
+
+  Raises:
+    ConversionError: a file could not be made as promised; the message says why.
+  """
+  for kind, name in FILES.items():
+    model = convert(kind, generator, calibration, info)
+    (path / name).write_bytes(model)
+
+
+def convert(kind: str, generator: tf_keras.Model, calibration: Calibration, info: GanInfo) -> bytes:
+  """One file's bytes, verified; `kind` is a key of `FILES`. See `export_tflite`."""
+  is_int8 = kind in ('int8', 'i8')
+  with tempfile.TemporaryDirectory() as folder:
+    _save(folder, generator, rescales=not is_int8)
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[verify.SIGNATURE])
+    _configure(converter, kind, calibration)
+    parsed = flatbuffer.parse(_run(converter, kind))
+  one_hot.mend(parsed)
+  gan_info.attach(parsed, info)
+  model = flatbuffer.pack(parsed)
+  found = verify.problems(
+    model,
+    latent_size=info.latent_size,
+    num_classes=info.num_classes,
+    image_shape=info.image_shape,
+    io_types=verify.INT8_IO if kind == 'i8' else verify.FLOAT_IO,
+    is_int8=is_int8,
+  )
+  if found:
+    raise ConversionError(f'{FILES[kind]} is not as promised: {"; ".join(found)} (convert).')
+  return model
+
+
+def _save(folder: str, generator: tf_keras.Model, rescales: bool) -> None:
+  """The generator as a SavedModel with the one signature, at batch 1."""
+
+  def generate(latent: tf.Tensor, label: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+    images = generator([latent] if label is None else [latent, label], training=False)
+    if rescales:
+      images = tf.cast(tf.round((images + 1) * 127.5), tf.uint8)
+    return {'pixels': images}
+
+  specs = [tf.TensorSpec([1, generator.inputs[0].shape[-1]], tf.float32, 'latent')]
+  if len(generator.inputs) == 2:
+    specs.append(tf.TensorSpec([1], tf.int32, 'label'))
+  module = tf.Module()
+  module.generator_variables = list(generator.variables)
+  module.generate = tf.function(generate, input_signature=specs)
+  signatures = {verify.SIGNATURE: module.generate.get_concrete_function()}
+  tf.saved_model.save(module, folder, signatures=signatures)
+
+
+def _configure(converter: tf.lite.TFLiteConverter, kind: str, calibration: Calibration) -> None:
+  if kind == 'f32':
+    return
+  converter.optimizations = [tf.lite.Optimize.DEFAULT]
+  if kind == 'f16':
+    converter.target_spec.supported_types = [tf.float16]
+    return
+  converter.representative_dataset = lambda: iter(calibration)
+  converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+  types = (tf.int8, tf.int8) if kind == 'i8' else (tf.float32, tf.uint8)
+  converter.inference_input_type, converter.inference_output_type = types
+
+
+def _run(converter: tf.lite.TFLiteConverter, kind: str) -> bytes:
+  with warnings.catch_warnings(), _native_log() as log:
+    # The converter calibrates with the interpreter that it tells others not to use.
+    warnings.filterwarnings('ignore', r'\s*Warning: tf\.lite\.Interpreter is deprecated')
+    try:
+      return converter.convert()
+    except Exception as error:
+      log.seek(0)
+      said = [*str(error).splitlines(), *log.read().decode(errors='replace').splitlines()]
+      reason = next((line.strip() for line in said if line.strip()), type(error).__name__)
+      raise ConversionError(f'{FILES[kind]} could not be converted: {reason} (convert).') from error
+
+
+@contextlib.contextmanager
+def _native_log() -> Iterator[tempfile._TemporaryFileWrapper]:
+  """Catches what the converter's C++ code writes to standard error on every call."""
+  sys.stderr.flush()
+  saved = os.dup(2)
+  with tempfile.TemporaryFile() as log:
+    os.dup2(log.fileno(), 2)
+    try:
+      yield log  # type: ignore[misc]
+    finally:
+      sys.stderr.flush()
+      os.dup2(saved, 2)
+      os.close(saved)

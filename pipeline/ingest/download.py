@@ -1,0 +1,135 @@
+"""Verified downloads into a cache folder."""
+
+import contextlib
+import gzip
+import hashlib
+import http.client
+import os
+import pathlib
+import tempfile
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from pipeline import errors
+
+_TIMEOUT_S = 30.0  # of one connection or read, not of the whole download
+_CHUNK_BYTES = 1 << 18
+_MAX_GZIP_OVERHEAD_BYTES = 1 << 16  # a gzip file is hardly longer than what it holds
+
+
+class _RefusedError(Exception):
+  """Why one mirror did not give the file."""
+
+
+def fetch_gzip(
+  name: str, folder: pathlib.Path, *, mirrors: Sequence[str], num_bytes: int, sha256: str
+) -> pathlib.Path:
+  """The verified file `name` in `folder`; downloads it unless it is there and whole.
+
+  A download grows under a temporary name and is renamed once verified, so an interrupted or
+  concurrent one never leaves a broken file behind.
+
+  Args:
+    name: file name, the same on every mirror.
+    folder: cache folder; made if missing.
+    mirrors: base URLs, tried in order.
+    num_bytes: size of the unpacked content.
+    sha256: hex digest of the unpacked content. Mirrors may compress the same content differently.
+
+  Raises:
+    DataError: no mirror gave the file; the message ends with each one's reason.
+    StorageError: the folder can't be written.
+  """
+  target = folder / name
+  if is_verified(target, num_bytes, sha256):
+    return target
+  reasons = []
+  for mirror in mirrors:
+    url = mirror.rstrip('/') + '/' + name
+    try:
+      return _download(url, target, num_bytes, sha256)
+    except _RefusedError as reason:
+      reasons.append(f'{url}: {reason}')
+  raise errors.DataError(f'{name} could not be downloaded ({"; ".join(reasons)})')
+
+
+def is_verified(path: pathlib.Path, num_bytes: int, sha256: str) -> bool:
+  """Whether a gzip file unpacks to the content with this size and SHA-256."""
+  digest, seen = hashlib.sha256(), 0
+  try:
+    with gzip.open(path) as file:
+      while chunk := file.read(_CHUNK_BYTES):
+        digest.update(chunk)
+        seen += len(chunk)
+        if seen > num_bytes:  # don't unpack a bomb to its end
+          return False
+  except (OSError, EOFError, zlib.error):
+    return False
+  return digest.hexdigest() == sha256
+
+
+def _download(url: str, target: pathlib.Path, num_bytes: int, sha256: str) -> pathlib.Path:
+  partial = _temporary_beside(target)
+  try:
+    with partial.open('wb') as file:
+      _copy(url, file, num_bytes + _MAX_GZIP_OVERHEAD_BYTES)
+      file.flush()
+      os.fsync(file.fileno())
+    if not is_verified(partial, num_bytes, sha256):
+      raise _RefusedError('the content is not the published one (truncated, or altered on the way)')
+    partial.replace(target)
+  except OSError as error:  # network errors were turned into _RefusedError: this is the disk
+    raise _unwritable(target.parent, error) from error
+  finally:
+    with contextlib.suppress(OSError):
+      partial.unlink(missing_ok=True)
+  return target
+
+
+def _copy(url: str, file: BinaryIO, max_bytes: int) -> None:
+  try:
+    response = urllib.request.urlopen(url, timeout=_TIMEOUT_S)
+  except urllib.error.HTTPError as error:
+    error.close()
+    raise _RefusedError(f'HTTP {error.code} {error.reason}') from error
+  except (OSError, http.client.HTTPException) as error:
+    raise _RefusedError(_reason(error)) from error
+  with response:
+    received = 0
+    while chunk := _read(response):
+      received += len(chunk)
+      if received > max_bytes:
+        raise _RefusedError(f'the file is larger than {max_bytes} bytes')
+      file.write(chunk)
+
+
+def _read(response: BinaryIO) -> bytes:
+  try:
+    return response.read(_CHUNK_BYTES)
+  except (OSError, http.client.HTTPException) as error:
+    raise _RefusedError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+  cause = error.reason if isinstance(error, urllib.error.URLError) else error
+  text = getattr(cause, 'strerror', None) or str(cause) or type(cause).__name__
+  return ' '.join(text.split())
+
+
+def _temporary_beside(target: pathlib.Path) -> pathlib.Path:
+  try:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f'.{target.name}.', suffix='.part', dir=target.parent)
+  except OSError as error:
+    raise _unwritable(target.parent, error) from error
+  os.close(handle)
+  return pathlib.Path(name)
+
+
+def _unwritable(folder: pathlib.Path, error: OSError) -> errors.StorageError:
+  return errors.StorageError(
+    f'{folder} could not be written: {error.strerror}. Choose another folder with --cache_dir.'
+  )

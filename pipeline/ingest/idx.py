@@ -1,0 +1,180 @@
+"""Source `idx`: MNIST-like pairs of IDX files in a folder, plain or gzip."""
+
+import dataclasses
+import functools
+import pathlib
+
+import numpy as np
+
+from pipeline import config as config_lib
+from pipeline import errors
+from pipeline.ingest import idx_format, pixels
+from pipeline.ingest.source import Block, Decoded, Source, sha256_of_files
+
+_STEMS = {'train': 'train', 'test': 't10k'}
+_IMAGES, _LABELS = 'images-idx3-ubyte', 'labels-idx1-ubyte'
+_RECORDS_PER_BLOCK = 500
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class IdxRange(Block):
+  """Records `start` to `stop` of a pair of IDX files."""
+
+  images_file: str
+  labels_file: str
+  start: int
+  stop: int
+
+  @property
+  def num_records(self) -> int:
+    """Records in the block."""
+    return self.stop - self.start
+
+  def decode(self, image_size: int, num_channels: int) -> Decoded:
+    """Reads the records; the whole file was checked when the source was opened."""
+    here = slice(self.start, self.stop)
+    stem = pathlib.Path(self.images_file).name.removesuffix('.gz')
+    return Decoded(
+      images=pixels.fit_grey(_read(self.images_file, 3)[here], image_size, num_channels),
+      labels=_read(self.labels_file, 1)[here].astype(np.int64),
+      keys=tuple(f'{stem}[{i}]' for i in range(self.start, self.stop)),
+    )
+
+
+def open_source(config: config_lib.IngestConfig) -> Source:
+  """Describes the IDX pairs in `config.data_dir`; the training labels 0, 1, 2, … are the classes.
+
+  Raises:
+    DataError: see `open_folder`; also a label that no run of labels from 0 reaches.
+  """
+  return open_folder(pathlib.Path(config.data_dir).expanduser(), name='idx', num_classes=None)
+
+
+def source_digest(config: config_lib.IngestConfig) -> str:
+  """SHA-256 of the IDX files in `config.data_dir`."""
+  return folder_digest(pathlib.Path(config.data_dir).expanduser())
+
+
+def open_folder(folder: pathlib.Path, *, name: str, num_classes: int | None) -> Source:
+  """Describes the IDX pairs in a folder.
+
+  Args:
+    folder: holds train-images-idx3-ubyte, train-labels-idx1-ubyte and perhaps the t10k- pair,
+      plain or .gz.
+    name: of the dataset.
+    num_classes: classes there may be; None to find them in the training labels.
+
+  Raises:
+    DataError: files that are missing, malformed, empty or of different lengths; labels outside
+      the classes.
+  """
+  fingerprint = folder_digest(folder)
+  pairs = _find_pairs(folder)
+  for images_file, labels_file in pairs.values():
+    _check_pair(images_file, labels_file)
+  if num_classes is None:
+    num_classes = _count_classes(pairs['train'][1])
+  for _, labels_file in pairs.values():
+    _check_labels(labels_file, num_classes)
+  return Source(
+    name=name,
+    class_names=tuple(str(k) for k in range(num_classes)),
+    splits={split: _ranges(*pair) for split, pair in pairs.items()},
+    fingerprint=fingerprint,
+  )
+
+
+def folder_digest(folder: pathlib.Path) -> str:
+  """SHA-256 of the IDX files in a folder."""
+  files = [file for pair in _find_pairs(folder).values() for file in pair]
+  return sha256_of_files(folder, sorted(file.name for file in files))
+
+
+def release_memory() -> None:
+  """Forgets the files that blocks share."""
+  _read_version.cache_clear()
+
+
+def _find_pairs(folder: pathlib.Path) -> dict[str, tuple[pathlib.Path, pathlib.Path]]:
+  if not folder.is_dir():
+    raise errors.DataError(f'--data_dir={folder} is not a folder. Name the folder of IDX files.')
+  pairs = {}
+  for split, stem in _STEMS.items():
+    images, labels = (_find(folder, f'{stem}-{kind}') for kind in (_IMAGES, _LABELS))
+    if images and labels:
+      pairs[split] = (images, labels)
+    elif split == 'train' or images or labels:
+      missing = f'{stem}-{_LABELS if images else _IMAGES}'
+      raise errors.DataError(
+        f'{folder} (--data_dir) has no {missing}, nor {missing}.gz.'
+        ' Add it: images and labels go in pairs.'
+      )
+  return pairs
+
+
+def _find(folder: pathlib.Path, name: str) -> pathlib.Path | None:
+  candidates = (folder / name, folder / f'{name}.gz')
+  return next((path for path in candidates if path.exists()), None)
+
+
+def _check_pair(images_file: pathlib.Path, labels_file: pathlib.Path) -> None:
+  images, labels = _read(str(images_file), 3), _read(str(labels_file), 1)
+  if 0 in images.shape:
+    raise errors.DataError(
+      f'{images_file} holds no images (its sizes are {images.shape}). Give a file with some.'
+    )
+  if len(images) != len(labels):
+    raise errors.DataError(
+      f'{images_file} holds {len(images)} images and {labels_file.name} {len(labels)} labels.'
+      ' Give files that belong together.'
+    )
+
+
+def _count_classes(labels_file: pathlib.Path) -> int:
+  """Length of the run 0, 1, 2, … that the labels fill without a gap."""
+  present = np.bincount(_read(str(labels_file), 1), minlength=256) > 0
+  return int(np.argmin(np.append(present, False)))
+
+
+def _check_labels(labels_file: pathlib.Path, num_classes: int) -> None:
+  labels = _read(str(labels_file), 1)
+  outside = np.flatnonzero(labels >= num_classes)
+  if outside.size:
+    known = (
+      f'the classes 0 to {num_classes - 1}' if num_classes else 'the classes: none has label 0'
+    )
+    raise errors.DataError(
+      f'{labels_file}: label {labels[outside[0]]} of record {outside[0]} is outside {known}'
+      f' ({outside.size} such). Correct the labels; classes count from 0 without a gap.'
+    )
+
+
+def _ranges(images_file: pathlib.Path, labels_file: pathlib.Path) -> tuple[IdxRange, ...]:
+  num_records = len(_read(str(labels_file), 1))
+  return tuple(
+    IdxRange(
+      images_file=str(images_file),
+      labels_file=str(labels_file),
+      start=start,
+      stop=min(start + _RECORDS_PER_BLOCK, num_records),
+    )
+    for start in range(0, num_records, _RECORDS_PER_BLOCK)
+  )
+
+
+def _read(file: str, rank: int) -> np.ndarray:
+  path = pathlib.Path(file)
+  try:
+    stat = path.stat()
+  except OSError as error:
+    raise errors.DataError(
+      f'{path} could not be read: {error.strerror}. Check the file.'
+    ) from error
+  return _read_version(file, rank, stat.st_mtime_ns, stat.st_size)
+
+
+# A gzip file can't be entered in the middle, so the blocks in a process share what it unpacks to.
+@functools.lru_cache(maxsize=4)
+def _read_version(file: str, rank: int, mtime_ns: int, num_bytes: int) -> np.ndarray:
+  del mtime_ns, num_bytes  # they are part of the cache's key: a file that changes is read again
+  return idx_format.read_idx(pathlib.Path(file), rank)

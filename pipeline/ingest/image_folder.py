@@ -1,0 +1,223 @@
+"""Source `image_folder`: PNG and JPEG files, a subfolder for each class."""
+
+import dataclasses
+import os
+import pathlib
+import stat
+from collections.abc import Iterator
+
+import numpy as np
+
+from pipeline import config as config_lib
+from pipeline import errors
+from pipeline.ingest import pixels
+from pipeline.ingest.source import BadRecord, Block, Decoded, Source, readable, sha256_of_files
+
+_SUFFIXES = ('.png', '.jpg', '.jpeg')
+_SPLITS = ('train', 'test')
+_OTHER_SPLITS = (
+  'val',
+  'valid',
+  'validation',
+)  # not used; named in an error rather than taken for a class
+_FILES_PER_BLOCK = 64
+_MAX_FILE_BYTES = 1 << 27  # beyond this it is no picture to train on
+_MAX_KEPT_BYTES = 1 << 16  # of a bad file, in quarantine
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageFiles(Block):
+  """Some files of the folder, with the index of their class (None without classes)."""
+
+  root: str
+  files: tuple[str, ...]  # relative to root, with forward slashes
+  labels: tuple[int, ...] | None
+
+  @property
+  def num_records(self) -> int:
+    """Files in the block."""
+    return len(self.files)
+
+  def decode(self, image_size: int, num_channels: int) -> Decoded:
+    """Reads the files; those that are no usable pictures come back in `bad`."""
+    images, good, bad = [], [], []
+    for i, name in enumerate(self.files):
+      outcome = _decode_file(pathlib.Path(self.root), name, image_size, num_channels)
+      if isinstance(outcome, BadRecord):
+        bad.append(outcome)
+      else:
+        images.append(outcome)
+        good.append(i)
+    shape = (len(images), image_size, image_size, num_channels)
+    return Decoded(
+      images=np.array(images, np.uint8).reshape(shape),
+      labels=None if self.labels is None else np.array(self.labels, np.int64)[good],
+      keys=tuple(self.files[i] for i in good),
+      bad=tuple(bad),
+    )
+
+
+def open_source(config: config_lib.IngestConfig) -> Source:
+  """Describes the folder `config.data_dir`.
+
+  Layouts: `class/picture`, or `picture` without classes; either may stand under `train/` and
+  `test/`. Class folders may hold folders. Hidden files, and files that are not called .png, .jpg
+  or .jpeg, are passed over.
+
+  Raises:
+    DataError: no folder, no images, images beside class folders, a class that only `test/` has,
+      a linked folder.
+  """
+  root = _root(config)
+  files = _find_splits(root)
+  class_names = tuple(sorted({c for c in map(_class_of, files['train']) if c is not None}))
+  splits = {
+    split: _blocks(root, names, {name: k for k, name in enumerate(class_names)})
+    for split, names in files.items()
+  }
+  every = [file.name for names in files.values() for file in names]
+  return Source(
+    name='image_folder',
+    class_names=tuple(map(readable, class_names)),
+    splits=splits,
+    fingerprint=sha256_of_files(root, every),
+  )
+
+
+def source_digest(config: config_lib.IngestConfig) -> str:
+  """SHA-256 of the names and contents of the images."""
+  root = _root(config)
+  return sha256_of_files(root, [f.name for names in _find_splits(root).values() for f in names])
+
+
+@dataclasses.dataclass(frozen=True)
+class _File:
+  name: str  # relative to the root, with forward slashes
+  below_split: tuple[str, ...]  # the same by parts, without train/ or test/
+
+
+def _class_of(file: _File) -> str | None:
+  return file.below_split[0] if len(file.below_split) > 1 else None
+
+
+def _root(config: config_lib.IngestConfig) -> pathlib.Path:
+  root = pathlib.Path(config.data_dir).expanduser()
+  if not root.is_dir():
+    raise errors.DataError(f'--data_dir={root} is not a folder. Name the folder of images.')
+  return root.resolve()
+
+
+def _find_splits(root: pathlib.Path) -> dict[str, list[_File]]:
+  """The images by split; every split has some, and all of them classes or none."""
+  folders = _split_folders(root)
+  found = {split: _find(root, folder) for split, folder in folders.items()}
+  for split, files in found.items():
+    if not files:
+      raise errors.DataError(
+        f'{folders[split]} (--data_dir) holds no images.'
+        ' Put .png, .jpg or .jpeg files there, a subfolder for each class.'
+      )
+  _check_classes(root, found)
+  return found
+
+
+def _split_folders(root: pathlib.Path) -> dict[str, pathlib.Path]:
+  """The folder of each split: train/ and test/ if there, else the root is all training data."""
+  here = {path.name for path in root.iterdir() if not path.name.startswith('.') and path.is_dir()}
+  others = here - {'train'}
+  if 'train' not in here or (others and not others & {'test', *_OTHER_SPLITS}):
+    return {'train': root}  # a class may well be called train: then its company is other classes
+  strays = sorted(here.difference(_SPLITS)) + sorted(p.name for p in root.iterdir() if _is_image(p))
+  if strays:
+    raise errors.DataError(
+      f'{root} (--data_dir) has train/ beside {strays[0]!r}.'
+      ' Keep train/ and test/ only, or only class folders.'
+    )
+  return {split: root / split for split in _SPLITS if split in here}
+
+
+def _check_classes(root: pathlib.Path, found: dict[str, list[_File]]) -> None:
+  classes = {split: {_class_of(file) for file in files} for split, files in found.items()}
+  if any(None in names and len(names) > 1 for names in classes.values()):
+    raise errors.DataError(
+      f'{root} (--data_dir) has images beside class folders.'
+      ' Move them into a class folder, or remove the folders.'
+    )
+  for name in sorted(map(str, classes.get('test', set()) - classes['train'])):
+    raise errors.DataError(
+      f'{root} (--data_dir): class {name!r} is in test/ and not in train/.'
+      ' Give both the same class folders.'
+    )
+
+
+def _find(root: pathlib.Path, folder: pathlib.Path) -> list[_File]:
+  found = [
+    _File(path.relative_to(root).as_posix(), path.relative_to(folder).parts)
+    for path in _walk(folder)
+  ]
+  return sorted(found, key=lambda file: file.name)
+
+
+def _walk(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+  for where, subfolders, names in os.walk(folder, onerror=_raise_unreadable):
+    subfolders[:] = [name for name in subfolders if not name.startswith('.')]
+    here = pathlib.Path(where)
+    for name in subfolders:
+      if (here / name).is_symlink():  # may leave the folder, or lead in a circle
+        raise errors.DataError(
+          f'{here / name} is a link to a folder, which is not followed.'
+          ' Put the folder itself there, or remove the link.'
+        )
+    yield from (here / name for name in names if _is_image(here / name))
+
+
+def _is_image(path: pathlib.Path) -> bool:
+  name = path.name.lower()
+  return not name.startswith('.') and name.endswith(_SUFFIXES) and not path.is_dir()
+
+
+def _raise_unreadable(error: OSError) -> None:
+  raise errors.DataError(
+    f'{error.filename} could not be read: {error.strerror}. Check the permissions of --data_dir.'
+  ) from error
+
+
+def _blocks(
+  root: pathlib.Path, files: list[_File], index: dict[str, int]
+) -> tuple[ImageFiles, ...]:
+  chunks = (files[i : i + _FILES_PER_BLOCK] for i in range(0, len(files), _FILES_PER_BLOCK))
+  return tuple(
+    ImageFiles(
+      root=str(root),
+      files=tuple(file.name for file in chunk),
+      labels=tuple(index[str(_class_of(file))] for file in chunk) if index else None,
+    )
+    for chunk in chunks
+  )
+
+
+def _decode_file(
+  root: pathlib.Path, name: str, image_size: int, num_channels: int
+) -> np.ndarray | BadRecord:
+  data = b''
+  try:
+    data = _read(root, name)
+    return pixels.decode_image(data, image_size, num_channels)
+  except OSError as error:
+    reason = f'unreadable: {error.strerror or error}'
+  except pixels.DecodeError as error:
+    reason = str(error)
+  kept = data if len(data) <= _MAX_KEPT_BYTES else b''
+  return BadRecord(key=name, reason=reason, source='image_folder', payload=kept)
+
+
+def _read(root: pathlib.Path, name: str) -> bytes:
+  path = (root / name).resolve(strict=True)
+  if not path.is_relative_to(root):
+    raise pixels.DecodeError('a link that leaves the folder is not followed')
+  status = path.stat()
+  if not stat.S_ISREG(status.st_mode):  # opening a named pipe would wait for ever
+    raise pixels.DecodeError('not a regular file')
+  if status.st_size > _MAX_FILE_BYTES:
+    raise pixels.DecodeError(f'{status.st_size} bytes are more than the limit of {_MAX_FILE_BYTES}')
+  return path.read_bytes()

@@ -1,0 +1,56 @@
+"""The default pair: label-conditional, small enough for a phone, quick on a CPU.
+
+Legend: B batch, Z latent size, K classes. The generator upsamples by a convolution and a
+depth_to_space shuffle: the cheapest way in INT8, and one that every mobile delegate computes
+rightly, unlike a stride-2 transposed convolution with kernel 3 or 5 on a 7x7 map. The
+discriminator has no normalisation, which a gradient penalty needs, and one logit a class, of
+which the label's is taken.
+"""
+
+import tensorflow as tf
+import tf_keras
+
+from pipeline.networks import layers
+from pipeline.networks.spec import ModelSpec
+
+L = tf_keras.layers
+
+
+def _normalise_activate(x: tf.Tensor) -> tf.Tensor:
+  return L.ReLU()(L.BatchNormalization()(x))
+
+
+def generator(spec: ModelSpec) -> tf_keras.Model:
+  """Latents (and labels) to images: [B, Z] (, [B]) -> [B, H, W, C] in [-1, 1]; H and W are 4n."""
+  height, width, channels = spec.image_shape
+  rows, columns = height // 4, width // 4
+  latents = tf_keras.Input([spec.latent_size], name='latents')
+  inputs, x = [latents], latents
+  if spec.is_conditional:
+    labels = tf_keras.Input([], dtype=tf.int32, name='labels')
+    inputs.append(labels)
+    x = L.Concatenate()([latents, layers.OneHot(spec.num_classes)(labels)])
+  x = _normalise_activate(L.Dense(rows * columns * 96, use_bias=False)(x))
+  x = L.Reshape([rows, columns, 96])(x)
+  x = _normalise_activate(L.Conv2D(96, 3, padding='same', use_bias=False)(x))
+  x = _normalise_activate(L.Conv2D(4 * 48, 3, padding='same', use_bias=False)(x))
+  x = layers.DepthToSpace()(x)
+  x = _normalise_activate(L.Conv2D(48, 3, padding='same', use_bias=False)(x))
+  x = layers.DepthToSpace()(L.Conv2D(4 * channels, 3, padding='same')(x))
+  images = L.Activation('tanh', name='images')(x)
+  return tf_keras.Model(inputs, images, name='generator')
+
+
+def discriminator(spec: ModelSpec) -> tf_keras.Model:
+  """Images (and labels) to logits: [B, H, W, C] in [-1, 1] (, [B]) -> [B]."""
+  images = tf_keras.Input(spec.image_shape, name='images')
+  inputs, x = [images], images
+  for filters, kernel, stride in ((48, 4, 2), (96, 4, 2), (128, 3, 1), (192, 4, 2)):
+    x = L.Conv2D(filters, kernel, stride, padding='same')(x)
+    x = L.LeakyReLU(0.2)(x)
+  logits = L.Dense(max(spec.num_classes, 1))(L.Flatten()(x))
+  if spec.is_conditional:
+    labels = tf_keras.Input([], dtype=tf.int32, name='labels')
+    inputs.append(labels)
+    logits = L.Multiply()([logits, layers.OneHot(spec.num_classes)(labels)])
+  return tf_keras.Model(inputs, layers.SumLogits(name='logits')(logits), name='discriminator')

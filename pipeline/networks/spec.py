@@ -1,0 +1,44 @@
+"""What names a generator: enough to rebuild it anywhere from its weights."""
+
+import dataclasses
+import json
+import pathlib
+
+from pipeline import errors
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+  """The network pair and its shapes."""
+
+  network: str  # a name in pipeline.networks
+  latent_size: int  # Z
+  num_classes: int  # K; 0 for a generator without labels
+  class_names: tuple[str, ...]
+  image_shape: tuple[int, int, int]  # H, W, C
+
+  @property
+  def is_conditional(self) -> bool:
+    """Whether the generator takes a label."""
+    return self.num_classes > 0
+
+  def save(self, path: pathlib.Path) -> None:
+    """Writes the spec as JSON."""
+    path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + '\n', encoding='utf-8')
+
+  @classmethod
+  def load(cls, path: pathlib.Path) -> 'ModelSpec':
+    """Reads what `save` wrote.
+
+    Raises:
+      ArtifactError: the file is missing or holds something else.
+    """
+    try:
+      values = json.loads(path.read_text(encoding='utf-8'))
+      values['class_names'] = tuple(values['class_names'])
+      values['image_shape'] = tuple(values['image_shape'])
+      return cls(**values)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+      raise errors.ArtifactError(
+        f'{path} is not a model description ({error}). Run the train stage again.'
+      ) from error

@@ -1,0 +1,81 @@
+"""The push stage: a validated SavedModel becomes the next version on the server."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline import artifacts, comparison, errors
+from pipeline.config import PushConfig
+from pipeline.console import Console
+from serving import push as serving_push
+
+
+def push(
+  config: PushConfig,
+  inputs: Mapping[str, pathlib.Path],
+  output: pathlib.Path,
+  console: Console,
+) -> None:
+  """Publishes the SavedModel and writes pushed.json.
+
+  Args:
+    config: where to, under which name.
+    inputs: artifacts evaluate, validate and export_saved_model.
+    output: existing folder.
+    console: shows where the model went.
+
+  Raises:
+    ValidationError: the generator or an export failed; nothing was pushed.
+    StorageError: the serving folder can't be written.
+  """
+  _refuse_failures(inputs)
+  base = pathlib.Path(config.serving_model_dir).expanduser()
+  version, path = _publish(inputs['export_saved_model'], base, config.model_name)
+  facts = {
+    'model_name': config.model_name,
+    'version': version,
+    'path': str(path.resolve()),
+    'files': {entry['path']: entry['sha256'] for entry in artifacts.list_files(path)},
+  }
+  (output / 'pushed.json').write_text(json.dumps(facts, indent=2) + '\n', encoding='utf-8')
+  console.log(f'pushed {path} (version {version})')
+
+
+def pushed_is_live(output: pathlib.Path) -> bool:
+  """Whether the files that `push` published are still there, unchanged."""
+  try:
+    facts = json.loads((output / 'pushed.json').read_text(encoding='utf-8'))
+    files = artifacts.list_files(pathlib.Path(facts['path']))
+  except (OSError, ValueError, KeyError):
+    return False
+  return {entry['path']: entry['sha256'] for entry in files} == facts['files']
+
+
+def _publish(
+  saved_model_dir: pathlib.Path, base: pathlib.Path, model_name: str
+) -> tuple[int, pathlib.Path]:
+  try:
+    return serving_push.publish(saved_model_dir, base, model_name)
+  except OSError as error:
+    raise errors.StorageError(
+      f'{error.filename or base}: {error.strerror} (push). Earlier versions are untouched. Free'
+      ' some space, or choose a writable folder with --serving_model_dir.'
+    ) from error
+
+
+def _refuse_failures(inputs: Mapping[str, pathlib.Path]) -> None:
+  metrics = json.loads((inputs['evaluate'] / 'metrics.json').read_text(encoding='utf-8'))
+  validation = json.loads((inputs['validate'] / 'validation.json').read_text(encoding='utf-8'))
+  found = [_gate_failure(row) for row in metrics['gate'] if not row['passed']]
+  found += comparison.failures(validation)
+  if found:
+    raise errors.ValidationError(
+      f'Not pushed: {"; ".join(found)}. Compare the pictures in {inputs["validate"]}, then train'
+      ' longer or change the tolerance that you can do without.'
+    )
+
+
+def _gate_failure(row: Mapping[str, Any]) -> str:
+  sign = '<' if row['direction'] == 'min' else '>'
+  return f'{row["figure"]} {row["value"]:.4g} {sign} {row["limit"]:.4g} (gate)'

@@ -1,0 +1,80 @@
+"""Runs exported models on golden samples, each in a fresh process that knows only files."""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+import numpy as np
+
+# Imported so that a stage that replays depends on the source of what it starts.
+from mobile import replay as tflite_replay
+from serving import replay as saved_model_replay
+
+
+class ReplayError(Exception):
+  """The model could not be run; the message says why in one line."""
+
+
+def saved_model(model: pathlib.Path, golden: pathlib.Path) -> dict[str, np.ndarray]:
+  """What `serving.replay` writes: latents, images, pixels, num_warmup_records.
+
+  Args:
+    model: SavedModel folder.
+    golden: golden.npz.
+
+  Raises:
+    ReplayError: the model can't be loaded or run.
+  """
+  return _run(saved_model_replay.__name__, {'saved_model_dir': model, 'golden': golden}, golden)
+
+
+def tflite(
+  model: pathlib.Path, golden: pathlib.Path, extra: pathlib.Path | None = None
+) -> dict[str, np.ndarray]:
+  """What `mobile.replay` writes: pixels and, with `extra`, extra_pixels.
+
+  Args:
+    model: .tflite file.
+    golden: golden.npz.
+    extra: npz with more latents and labels.
+
+  Raises:
+    ReplayError: the model can't be loaded or run.
+  """
+  inputs = {'model': model, 'golden': golden} | ({'extra': extra} if extra else {})
+  return _run(tflite_replay.__name__, inputs, golden)
+
+
+def save_samples(path: pathlib.Path, latents: np.ndarray, labels: np.ndarray | None) -> None:
+  """Writes latents and labels as the replays read them."""
+  arrays: dict[str, Any] = {'latents': latents} | ({} if labels is None else {'labels': labels})
+  np.savez(path, **arrays)
+
+
+def _run(
+  module: str, inputs: dict[str, pathlib.Path], golden: pathlib.Path
+) -> dict[str, np.ndarray]:
+  with tempfile.TemporaryDirectory() as folder:
+    out = pathlib.Path(folder) / 'out.npz'
+    flags = [f'--{name}={path.resolve()}' for name, path in inputs.items()]
+    ended = subprocess.run(
+      [sys.executable, '-m', module, *flags, f'--out={out}'], capture_output=True, check=False
+    )
+    if ended.returncode:
+      raise ReplayError(f'can not be run: {_reason(ended)}')
+    with np.load(out, allow_pickle=False) as arrays:
+      outputs = dict(arrays)
+  with np.load(golden, allow_pickle=False) as arrays:
+    wanted = arrays['pixels'].shape
+  if outputs['pixels'].shape != wanted:
+    raise ReplayError(f'makes pictures of shape {outputs["pixels"].shape}, not {wanted}')
+  return outputs
+
+
+def _reason(ended: 'subprocess.CompletedProcess[bytes]') -> str:
+  """The last line that the process wrote, which names the exception, and its exit code."""
+  lines = [line.strip() for line in ended.stderr.decode(errors='replace').splitlines()]
+  last = next((line for line in reversed(lines) if line), 'it said nothing')
+  return f'{last} (exit code {ended.returncode})'

@@ -1,0 +1,56 @@
+"""One command from raw images to a pushed generator.
+
+  python -m pipeline.run --flagfile=configs/quickstart.flags
+
+Exit codes: 0 done; 1 a defect of forgeline; 2 settings; 3 source data; 4 training; 5 a gate or
+golden comparison failed, nothing was pushed; 6 storage; 7 a damaged artifact; 42 interrupted, the
+same command goes on.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+# TensorFlow and its libraries log to standard error from C++ before Python can filter them.
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+
+from pipeline import config, errors, native_log, run_folder, signals, summary
+from pipeline.artifacts import storage_errors
+from pipeline.console import Console
+from pipeline.line import STAGES
+from pipeline.stages import Line, exclusive
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+  """Runs the line; returns the exit code."""
+  arguments = list(sys.argv[1:] if argv is None else argv)
+  if {'--help', '-h', '--helpfull'} & set(arguments):
+    print(f'{__doc__}\n{config.help_text()}')
+    return 0
+  try:
+    with signals.handled_by_raising():
+      _run(*config.parse(arguments), Console())
+  except errors.ForgelineError as error:
+    print(f'{type(error).__name__}: {error}', file=sys.stderr)
+    return error.exit_code
+  return 0
+
+
+def _run(run: config.RunConfig, invocation: config.Invocation, console: Console) -> None:
+  line = Line(STAGES, run, console)
+  selected = line.select(invocation.stages)
+  with storage_errors(line.folder):
+    run_folder.check(line.folder, run, invocation)
+    summary.show_plan(console, line, selected)
+    if invocation.dry_run:
+      return
+    run_folder.prepare(line.folder, run)
+    with exclusive(line.folder), native_log.redirected(line.folder / 'native.log'):
+      try:
+        line.execute(selected)
+      finally:
+        summary.show_result(console, line.folder)
+
+
+if __name__ == '__main__':
+  sys.exit(main())

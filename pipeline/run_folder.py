@@ -1,0 +1,66 @@
+"""The run folder: one model, and the configuration that led to it."""
+
+import pathlib
+
+from pipeline import artifacts, config, errors
+
+_MODEL_STAGES = ('ingest', 'train')  # these decide the model; the others judge, export or show it
+
+
+def check(folder: pathlib.Path, run: config.RunConfig, invocation: config.Invocation) -> None:
+  """Refuses a folder that is not a run's, or whose model was made with other settings.
+
+  Raises:
+    ConfigError: the folder holds something else.
+    ArtifactError: its run.json can't be read.
+  """
+  if folder.exists() and not folder.is_dir():
+    raise errors.StorageError(f'--run_dir={folder} is a file. Choose another folder.')
+  if not folder.is_dir() or not any(folder.iterdir()):
+    return
+  if not (folder / 'run.json').is_file():
+    raise errors.ConfigError(
+      f'--run_dir={folder} holds files but no run.json, so it is no run of forgeline.'
+      ' Choose a new or empty folder.'
+    )
+  changes = _changes(_read(folder), run) if _has_model(folder) else []
+  if changes and invocation.on_config_change == 'refuse':
+    raise errors.ConfigError(
+      f'--run_dir={folder} holds a model of another configuration ({", ".join(changes)}).'
+      ' Choose another --run_dir, or pass --on_config_change=rerun, which keeps the old model under'
+      ' superseded/.'
+    )
+
+
+def prepare(folder: pathlib.Path, run: config.RunConfig) -> None:
+  """Makes the folder and records the resolved configuration, as JSON and as a flagfile."""
+  folder.mkdir(parents=True, exist_ok=True)
+  artifacts.write_text(folder / 'run.json', config.to_json(run))
+  comment = 'Replays this run: python -m pipeline.run --flagfile=replay.flags'
+  artifacts.write_text(folder / 'replay.flags', config.to_flagfile(run, comment))
+
+
+def _read(folder: pathlib.Path) -> config.RunConfig:
+  path = folder / 'run.json'
+  try:
+    return config.from_json(path.read_text(encoding='utf-8'))
+  except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    raise errors.ArtifactError(
+      f'{path} is not a configuration of this version ({error}). Choose another --run_dir.'
+    ) from error
+
+
+def _has_model(folder: pathlib.Path) -> bool:
+  return any((folder / name).exists() for name in ('train', '.train.partial'))
+
+
+def _changes(old: config.RunConfig, new: config.RunConfig) -> list[str]:
+  changes: list[str] = []
+  for stage in _MODEL_STAGES:
+    before, after = (config.deciding(getattr(run, stage)) for run in (old, new))
+    changes += [
+      f'--{name}={before[name]} there, {value} now'
+      for name, value in after.items()
+      if before[name] != value
+    ]
+  return list(dict.fromkeys(changes))

@@ -1,0 +1,67 @@
+"""The digest of the code behind a stage, so that a cache never outlives a change to it."""
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import pathlib
+from collections.abc import Iterator
+
+_PACKAGES = ('pipeline', 'serving', 'mobile')
+# Settings reach a manifest by value, and no output depends on how a run is shown or fails.
+_EXCLUDED = ('pipeline.config', 'pipeline.console', 'pipeline.errors')
+
+
+def source_digest(module: str) -> str:
+  """SHA-256 over a module and all modules and data files of this project that it needs.
+
+  Args:
+    module: dotted name, such as 'pipeline.ingest.stage'.
+  """
+  digest = hashlib.sha256()
+  for path in sorted(_closure(module)):
+    digest.update(path.name.encode() + b'\0' + hashlib.sha256(path.read_bytes()).digest())
+  return digest.hexdigest()
+
+
+def _closure(module: str) -> set[pathlib.Path]:
+  files: set[pathlib.Path] = set()
+  waiting, seen = [module], set(_EXCLUDED)
+  while waiting:
+    name = waiting.pop()
+    path = _file_of(name)
+    if name in seen or path is None:
+      continue
+    seen.add(name)
+    files.add(path)
+    if path.name == '__init__.py' and name not in _PACKAGES:
+      files |= {
+        p for p in path.parent.rglob('*') if p.is_file() and p.suffix not in ('.py', '.pyc')
+      }
+    waiting += _imports(path)
+  return files
+
+
+@functools.cache
+def _file_of(module: str) -> pathlib.Path | None:
+  """The file of a module of this project; None for a name that is no module."""
+  if module.partition('.')[0] not in _PACKAGES:
+    return None
+  try:
+    spec = importlib.util.find_spec(module)
+  except ModuleNotFoundError:  # an attribute of a module
+    return None
+  return pathlib.Path(spec.origin) if spec and spec.origin else None
+
+
+def _imports(path: pathlib.Path) -> Iterator[str]:
+  for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+    if isinstance(node, ast.Import):
+      names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module:
+      names = [f'{node.module}.{alias.name}' for alias in node.names]
+    else:
+      continue
+    for name in names:  # a submodule runs its packages' __init__ too
+      parts = name.split('.')
+      yield from ('.'.join(parts[: i + 1]) for i in range(len(parts)))

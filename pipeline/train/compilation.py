@@ -1,0 +1,49 @@
+"""XLA: used where it is faster, which only the device at hand can tell."""
+
+import time
+
+import tensorflow as tf
+
+from pipeline.config import TrainConfig
+from pipeline.networks import ModelSpec
+from pipeline.train.state import TrainState
+from pipeline.train.step import GradientStep
+
+_STEPS = 3  # timed, after one that compiles
+
+
+def choose(
+  spec: ModelSpec, config: TrainConfig, policy: str, num_replicas: int
+) -> tuple[bool, str]:
+  """Whether to compile the gradients with XLA, and the reason in a few words.
+
+  `auto` times both on a twin of the networks, at one replica's batch and without the lazy penalty.
+  """
+  if config.xla != 'auto':
+    return config.xla == 'on', 'as asked'
+  if num_replicas > 1 and not tf.config.list_physical_devices('GPU'):
+    return False, 'logical CPU devices share one XLA thread pool'
+  state = TrainState.create(spec, config, policy)
+  plain_s, compiled_s = (_time(state, spec, config, num_replicas, xla) for xla in (False, True))
+  reason = f'{compiled_s * 1e3:.0f} ms with XLA against {plain_s * 1e3:.0f} ms without'
+  return compiled_s < plain_s, f'a step without penalty took {reason}'
+
+
+def _time(
+  state: TrainState, spec: ModelSpec, config: TrainConfig, num_replicas: int, xla: bool
+) -> float:
+  """Seconds of one plain gradient step, the best of a few."""
+  optimizers = (state.generator_optimizer, state.discriminator_optimizer)
+  step = GradientStep(state.pair, config, optimizers)
+  gradients = tf.function(step.plain, jit_compile=xla or None, autograph=False)
+  batch = config.batch_size // num_replicas
+  pixels = tf.zeros([batch, *spec.image_shape], tf.uint8)
+  labels = tf.zeros([batch], tf.int32)
+  times_s = []
+  for _ in range(1 + _STEPS):
+    start_s = time.perf_counter()
+    tf.nest.map_structure(
+      lambda x: x.numpy(), gradients(pixels, labels, tf.constant(1, tf.int64), 0)
+    )
+    times_s.append(time.perf_counter() - start_s)
+  return min(times_s[1:])

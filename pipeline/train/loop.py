@@ -1,0 +1,99 @@
+"""Many steps in one call of a compiled function, over the replicas of a strategy."""
+
+import math
+
+import tensorflow as tf
+
+from pipeline.config import TrainConfig
+from pipeline.train.averaging import ema_decay, update_average
+from pipeline.train.state import TrainState
+from pipeline.train.step import Gradients, GradientStep
+
+_NAMES = (
+  'generator_loss',
+  'discriminator_loss',
+  'real_logit',
+  'fake_logit',
+  'r1_penalty',
+  'r2_penalty',
+)
+
+
+class TrainLoop:
+  """Steps of `GradientStep`, each followed by both updates and the generator's average."""
+
+  def __init__(
+    self, state: TrainState, config: TrainConfig, strategy: tf.distribute.Strategy, xla: bool
+  ) -> None:
+    self._state, self._config, self._strategy = state, config, strategy
+    optimizers = (state.generator_optimizer, state.discriminator_optimizer)
+    step = GradientStep(state.pair, config, optimizers)
+    # XLA compiles the gradients alone: applying them merges replicas, which it can't.
+    self._gradients = tf.function(step, jit_compile=xla or None, autograph=False)
+
+  @tf.function(reduce_retracing=True)
+  def run(self, batches: object, num_steps: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    """Trains on the next batches.
+
+    Args:
+      batches: iterator of (pixels uint8 [B, H, W, C], labels int32 [B]), distributed if the
+        strategy is.
+      num_steps: scalar int64.
+
+    Returns:
+      Metrics, each the mean over the steps, and the seconds spent waiting for batches (NaN with
+      --deterministic).
+    """
+    totals = {name: tf.constant(0.0) for name in _NAMES}
+    waited_s = tf.constant(0.0, tf.float64)
+    for _ in tf.range(num_steps):
+      tf.autograph.experimental.set_loop_options(parallel_iterations=1)
+      start_s = self._clock_s()
+      with tf.control_dependencies([start_s]):
+        pixels, labels = next(batches)  # type: ignore[call-overload]
+      with tf.control_dependencies(tf.nest.flatten([pixels, labels], expand_composites=True)):
+        waited_s += self._clock_s() - start_s
+      metrics = self._step(pixels, labels)
+      totals = {name: totals[name] + metrics[name] for name in _NAMES}
+    steps = tf.cast(num_steps, tf.float32)
+    # A lazy penalty is zero on the steps between.
+    every = float(self._config.penalty_every_steps)
+    means = {
+      name: total / steps * (every if name.endswith('_penalty') else 1.0)
+      for name, total in totals.items()
+    }
+    return means, waited_s
+
+  def _clock_s(self) -> tf.Tensor:
+    # TensorFlow refuses to read the time where everything must be reproducible.
+    return tf.constant(math.nan, tf.float64) if self._config.deterministic else tf.timestamp()
+
+  def _step(self, pixels: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+    state, config = self._state, self._config
+    metrics = self._strategy.run(self._replica_step, (pixels, labels, state.step))
+    state.step.assign_add(1)
+    images_seen = tf.cast(state.step * config.batch_size, tf.float32)
+    decay = ema_decay(images_seen, config.batch_size, config.ema_halflife_images)
+    update_average(state.average.weights, state.pair.generator.weights, decay)
+    return {
+      name: self._strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
+      for name, value in metrics.items()
+    }
+
+  def _replica_step(
+    self, pixels: tf.Tensor, labels: tf.Tensor, step: tf.Tensor
+  ) -> dict[str, tf.Tensor]:
+    context = tf.distribute.get_replica_context()
+    replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
+    gradients: Gradients = self._gradients(pixels, labels, tf.identity(step), replica)
+    generator_gradients, discriminator_gradients, metrics = gradients
+    self._apply('generator', generator_gradients)
+    self._apply('discriminator', discriminator_gradients)
+    return metrics
+
+  def _apply(self, name: str, gradients: list[tf.Tensor]) -> None:
+    optimizer = getattr(self._state, f'{name}_optimizer')
+    variables = getattr(self._state.pair, name).trainable_variables
+    if hasattr(optimizer, 'get_unscaled_gradients'):
+      gradients = optimizer.get_unscaled_gradients(gradients)
+    optimizer.apply_gradients(zip(gradients, variables, strict=True))

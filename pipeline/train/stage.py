@@ -1,0 +1,207 @@
+"""The train stage: a controller that owns cadence; the loop owns the steps."""
+
+import dataclasses
+import itertools
+import json
+import math
+import pathlib
+import resource
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from pipeline import artifacts, dataset, errors, networks, signals
+from pipeline.config import TrainConfig
+from pipeline.console import Console, Progress
+from pipeline.generator import save_snapshot
+from pipeline.networks import ModelSpec
+from pipeline.train import compilation, devices, precision
+from pipeline.train.loop import TrainLoop
+from pipeline.train.records import Records
+from pipeline.train.samples import SampleGrid
+from pipeline.train.state import Checkpoints, TrainState
+
+
+def train(
+  config: TrainConfig, inputs: Mapping[str, pathlib.Path], output: pathlib.Path, console: Console
+) -> None:
+  """Trains the pair; goes on from the checkpoint in `output` if there is one.
+
+  Raises:
+    ConfigError: settings that the data or the devices can't serve.
+    TrainingError: a loss that is not finite.
+    Interrupted: a signal arrived; the state is saved.
+  """
+  if config.deterministic:
+    tf.config.experimental.enable_op_determinism()
+  strategy = devices.strategy(config)
+  images, labels = dataset.load_split(inputs['ingest'], 'train')
+  spec = model_spec(config, dataset.load_info(inputs['ingest']))
+  spec.save(output / 'model.json')
+  policy, policy_reason = precision.choose(config.precision)
+  console.log(f'precision {policy}: {policy_reason}')
+  with strategy.scope():
+    state = TrainState.create(spec, config, policy)
+  checkpoints = Checkpoints(state, output / 'checkpoints')
+  if checkpoints.restore(console):
+    console.log(f'goes on from step {int(state.step)}')
+  replicas = strategy.num_replicas_in_sync
+  xla, xla_reason = compilation.choose(spec, config, policy, replicas)
+  console.log(f'XLA {"on" if xla else "off"}: {xla_reason}')
+  per_replica = f' ({config.batch_size // replicas} each of {replicas})' if replicas > 1 else ''
+  console.log(f'{config.network} on {len(images):,} images, batch {config.batch_size}{per_replica}')
+  batches = dataset.training_batches(
+    images, labels, config.batch_size, config.seed, first_step=int(state.step)
+  )
+  loop = TrainLoop(state, config, strategy, xla)
+  controller = Controller(config, spec, state, checkpoints, loop, output, console)
+  waited_s = controller.run(iter(strategy.experimental_distribute_dataset(batches)))
+  facts = {
+    'precision': policy,
+    'precision_reason': policy_reason,
+    'xla': xla,
+    'xla_reason': xla_reason,
+    'num_replicas': replicas,
+    'device_names': [device.name for device in tf.config.list_logical_devices()],
+  }
+  _write_facts(output / 'training.json', config, state, waited_s, facts)
+
+
+def model_spec(config: TrainConfig, info: dataset.DatasetInfo) -> ModelSpec:
+  """The networks' shapes, from the data."""
+  is_conditional = networks.takes_labels(config.network) and info.num_classes > 1
+  return ModelSpec(
+    network=config.network,
+    latent_size=config.latent_size,
+    num_classes=info.num_classes if is_conditional else 0,
+    class_names=tuple(info.class_names) if is_conditional else (),
+    image_shape=info.image_shape,
+  )
+
+
+def _write_facts(
+  path: pathlib.Path, config: TrainConfig, state: TrainState, waited_s: float, facts: dict[str, Any]
+) -> None:
+  seconds = float(state.seconds)
+  facts |= {
+    'steps': int(state.step),
+    'images_seen': int(state.step) * config.batch_size,
+    'seconds': round(seconds, 3),
+    'input_wait_share': _share(waited_s, seconds),
+    'peak_memory_mib': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+  }
+  artifacts.write_text(path, json.dumps(facts, indent=2) + '\n')
+
+
+def _share(part_s: float, whole_s: float) -> float | None:
+  """Part of a time; None where it was not measured."""
+  return round(part_s / whole_s, 5) if math.isfinite(part_s) and whole_s > 0 else None
+
+
+@dataclasses.dataclass
+class Controller:
+  """Decides when to record, to keep a candidate, to save and to stop."""
+
+  config: TrainConfig
+  spec: ModelSpec
+  state: TrainState
+  checkpoints: Checkpoints
+  loop: TrainLoop
+  output: pathlib.Path
+  console: Console
+
+  def run(self, batches: Any) -> float:
+    """Trains to the last step; returns the seconds spent waiting for input."""
+    config, first_step = self.config, int(self.state.step)
+    records = Records(self.output, first_step)
+    grid = SampleGrid(self.spec, self.state.average)
+    saved_s, waited_s = time.monotonic(), 0.0
+    with (
+      signals.stop_requested() as stop,
+      self.console.progress('train', config.train_steps, 'steps', first_step) as progress,
+    ):
+      for step in self._stops(first_step):
+        self._check_stop(stop)
+        waited_s += self._advance(step, batches, records, progress)
+        if self._is_due(step, config.snapshot_every_steps):
+          self._keep_candidate(step, grid, records)
+        if time.monotonic() - saved_s >= config.checkpoint_every_s:
+          self.checkpoints.save()
+          saved_s = time.monotonic()
+    self.checkpoints.save()
+    records.close()
+    return waited_s
+
+  def _stops(self, first_step: int) -> list[int]:
+    """Steps at which the compiled loop returns to Python."""
+    config = self.config
+    every = (config.steps_per_loop, config.log_every_steps, config.snapshot_every_steps)
+    steps = {
+      *itertools.chain.from_iterable(range(0, config.train_steps, e) for e in every),
+      config.train_steps,
+    }
+    return sorted(step for step in steps if step > first_step)
+
+  def _is_due(self, step: int, every: int) -> bool:
+    return step % every == 0 or step == self.config.train_steps
+
+  def _advance(self, step: int, batches: Any, records: Records, progress: Progress) -> float:
+    """Trains up to `step`, checks and records it; returns the seconds spent waiting for input."""
+    state, first_step = self.state, int(self.state.step)
+    start_s = time.perf_counter()
+    means, waited = self.loop.run(batches, tf.constant(step - first_step, tf.int64))
+    metrics = {name: float(value) for name, value in means.items()}
+    seconds, waited_s = time.perf_counter() - start_s, float(waited)
+    state.seconds.assign_add(seconds)
+    for name, value in metrics.items():
+      if not math.isfinite(value):
+        raise errors.TrainingError(
+          f'{name}={value} between steps {first_step + 1} and {step}. Lower'
+          ' --generator_learning_rate and --discriminator_learning_rate, or use --precision=float32.'
+        )
+    progress.update(step, G=metrics['generator_loss'], D=metrics['discriminator_loss'])
+    if self._is_due(step, self.config.log_every_steps):
+      records.scalars(
+        step, self._record(step, metrics, (step - first_step) / seconds, _share(waited_s, seconds))
+      )
+    return waited_s
+
+  def _record(
+    self, step: int, metrics: dict[str, float], steps_per_s: float, wait_share: float | None
+  ) -> dict[str, float | None]:
+    rates = {
+      f'{name}_learning_rate': float(getattr(self.state, f'{name}_optimizer').learning_rate)
+      for name in ('generator', 'discriminator')
+    }
+    return {
+      'images_seen': step * self.config.batch_size,
+      'time_s': round(float(self.state.seconds), 3),
+      'steps_per_s': round(steps_per_s, 3),
+      'input_wait_share': wait_share,
+      **metrics,
+      **rates,
+    }
+
+  def _keep_candidate(self, step: int, grid: SampleGrid, records: Records) -> None:
+    """Keeps the averaged generator as a candidate, with its picture."""
+    for name in ('snapshots', 'samples'):
+      (self.output / name).mkdir(exist_ok=True)
+    save_snapshot(
+      self.output / 'snapshots' / f'step-{step:06}.npz',
+      self.state.average.get_weights(),
+      self.state.pair.discriminator.get_weights(),
+    )
+    picture = grid.draw()
+    picture.save(self.output / 'samples' / f'step-{step:06}.png')
+    records.picture(step, picture)
+
+  def _check_stop(self, stop: threading.Event) -> None:
+    if stop.is_set():
+      self.checkpoints.save()
+      raise errors.Interrupted(
+        f'stopped at step {int(self.state.step)} of {self.config.train_steps}; the state is saved'
+        ' and the same command goes on from there.'
+      )

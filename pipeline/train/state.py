@@ -1,0 +1,110 @@
+"""All that a training run must not lose."""
+
+import dataclasses
+import pathlib
+
+import tensorflow as tf
+import tf_keras
+
+from pipeline import errors, networks
+from pipeline.config import TrainConfig
+from pipeline.console import Console
+from pipeline.networks import ModelSpec, Pair
+from pipeline.train import precision
+from pipeline.train.schedules import learning_rate
+
+_KEPT = 2  # checkpoints; the older one serves if the newer is damaged
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainState:
+  """Networks, optimisers, average and counters. The data position and all random numbers are
+  functions of `step`, so they need no state of their own."""
+
+  pair: Pair
+  average: tf_keras.Model  # exponential moving average of the generator
+  generator_optimizer: tf_keras.optimizers.Optimizer
+  discriminator_optimizer: tf_keras.optimizers.Optimizer
+  step: tf.Variable  # int64, generator updates so far
+  seconds: tf.Variable  # float64, training time so far
+
+  @classmethod
+  def create(cls, spec: ModelSpec, config: TrainConfig, policy: str) -> 'TrainState':
+    """Builds everything at its initial values, from the seed, in the current strategy's scope."""
+    tf_keras.utils.set_random_seed(config.seed)
+    tf_keras.mixed_precision.set_global_policy(policy)
+    try:
+      pair, twin = networks.build(spec), networks.build(spec)
+    finally:
+      tf_keras.mixed_precision.set_global_policy('float32')
+    state = cls(
+      pair=pair,
+      average=twin.generator,
+      generator_optimizer=_adam(config, config.generator_learning_rate, policy),
+      discriminator_optimizer=_adam(config, config.discriminator_learning_rate, policy),
+      step=tf.Variable(0, dtype=tf.int64, trainable=False, name='step'),
+      seconds=tf.Variable(0.0, dtype=tf.float64, trainable=False, name='seconds'),
+    )
+    twin.generator.set_weights(pair.generator.get_weights())
+    state.generator_optimizer.build(pair.generator.trainable_variables)
+    state.discriminator_optimizer.build(pair.discriminator.trainable_variables)
+    return state
+
+  def checkpoint(self) -> tf.train.Checkpoint:
+    """The state as TensorFlow saves it."""
+    return tf.train.Checkpoint(
+      generator=self.pair.generator,
+      discriminator=self.pair.discriminator,
+      average=self.average,
+      generator_optimizer=self.generator_optimizer,
+      discriminator_optimizer=self.discriminator_optimizer,
+      step=self.step,
+      seconds=self.seconds,
+    )
+
+
+def _adam(config: TrainConfig, rate: float, policy: str) -> tf_keras.optimizers.Optimizer:
+  adam = tf_keras.optimizers.Adam(
+    learning_rate(config.learning_rate_decay, rate, config.train_steps),
+    beta_1=config.adam_beta1,
+    beta_2=config.adam_beta2,
+    epsilon=1e-8,
+    jit_compile=False,
+  )
+  return precision.optimizer(policy, adam)
+
+
+class Checkpoints:
+  """Saves the state in a folder and brings the newest readable one back."""
+
+  def __init__(self, state: TrainState, folder: pathlib.Path) -> None:
+    self._state, self._folder = state, folder
+    self._checkpoint = state.checkpoint()
+    self._manager = tf.train.CheckpointManager(
+      self._checkpoint, str(folder), max_to_keep=_KEPT, step_counter=state.step
+    )
+
+  def save(self) -> None:
+    """Writes a checkpoint; older ones go only after it is complete."""
+    self._manager.save()
+
+  def restore(self, console: Console) -> bool:
+    """Loads the newest checkpoint that can be read; False if there is none.
+
+    Raises:
+      ArtifactError: there are checkpoints and none can be read.
+    """
+    failure: Exception | None = None
+    for path in reversed(self._manager.checkpoints):
+      try:
+        self._checkpoint.restore(path).assert_consumed()
+        return True
+      except Exception as error:  # TensorFlow raises IndexError, OpError, … by the kind of damage
+        failure = error
+        reason = str(error).splitlines()[0][:120]
+        console.warn(f'{path} can not be read ({reason}); trying the one before it')
+    if failure:
+      raise errors.ArtifactError(
+        f'{self._folder}: no checkpoint can be read. Move {self._folder.parent} away to train anew.'
+      ) from failure
+    return False

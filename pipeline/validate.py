@@ -1,0 +1,218 @@
+"""The validate stage: every exported model, run in a fresh process, against golden.
+
+Everything is measured and written, whatever fails: `push` refuses, and the report shows by how much
+and on which sample.
+
+Legend: N samples, Z latent size, H height, W width, C channels.
+"""
+
+import dataclasses
+import json
+import pathlib
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline import comparison, dataset, latents, pictures, replays
+from pipeline import generator as generators
+from pipeline.comparison import Check
+from pipeline.config import ValidateConfig
+from pipeline.console import Console
+from pipeline.evaluate import classes, frechet
+from pipeline.evaluate.feature_net import FeatureNet
+from pipeline.evaluate.reference import Reference
+from pipeline.evaluate.stage import FEATURE_NET_FILE, REFERENCE_FILE
+from pipeline.golden import Golden
+
+__all__ = ['Judge', 'Validator', 'failures', 'validate']
+
+failures = comparison.failures
+
+_FIRST_SEED = 4 << 48  # of the images behind the Frechet distance; evaluate's end below it
+_GRID_COLUMNS = 10
+_INT8_FILES = ('generator.tflite', 'generator_i8.tflite')
+_F32_FILE, _F16_FILE = 'generator_f32.tflite', 'generator_f16.tflite'
+
+
+def validate(
+  config: ValidateConfig,
+  inputs: Mapping[str, pathlib.Path],
+  output: pathlib.Path,
+  console: Console,
+) -> None:
+  """Writes validation.json, golden.png and a picture grid for each exported model.
+
+  Args:
+    config: number of images behind the Frechet distance; limits come with golden.
+    inputs: artifacts ingest, train, evaluate, golden, export_saved_model and export_tflite.
+    output: existing folder.
+    console: shows a line for each model.
+  """
+  golden = Golden.load(inputs['golden'])
+  judge = Judge.make(inputs, config.num_int8_images)
+  models = []
+  with tempfile.TemporaryDirectory() as folder:
+    extra = pathlib.Path(folder) / 'extra.npz'
+    replays.save_samples(extra, judge.latents, judge.labels)
+    validator = Validator(golden, inputs['golden'] / 'golden.npz', judge, extra, output)
+    for measure, path in _exports(validator, inputs):
+      models.append(validator.model(measure, path))
+      console.log(_summary(models[-1]))
+  _save_grid(output / 'golden.png', golden.pixels)
+  passed = all(result['passed'] for model in models for result in model['checks'])
+  text = json.dumps({'passed': passed, 'models': models}, indent=2, allow_nan=False)
+  (output / 'validation.json').write_text(text + '\n', encoding='utf-8')
+
+
+Measured = tuple[list[Check], np.ndarray]  # checks, and the model's pixels of golden
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Judge:
+  """What measures INT8 pictures beyond golden: float32 pictures of many latents, and the judge."""
+
+  feature_net: FeatureNet
+  reference: Reference
+  latents: np.ndarray  # float32 [N, Z]
+  labels: np.ndarray | None  # int64 [N], in the proportions of the training split
+  pixels: np.ndarray  # uint8 [N, H, W, C], of the float32 generator
+
+  @classmethod
+  def make(cls, inputs: Mapping[str, pathlib.Path], num_images: int) -> 'Judge':
+    """Reads evaluate's judge and makes the pictures of the snapshot that it chose."""
+    metrics = json.loads((inputs['evaluate'] / 'metrics.json').read_text(encoding='utf-8'))
+    generator = generators.load_generator(inputs['train'], metrics['snapshot'])
+    feature_net = FeatureNet.load(inputs['evaluate'] / FEATURE_NET_FILE)
+    seeds = tf.constant(_FIRST_SEED + np.arange(num_images, dtype=np.int64))
+    rows = latents.latents_from_seeds(seeds, generator.spec.latent_size).numpy()
+    labels = None
+    if generator.spec.is_conditional:
+      counts = dataset.load_info(inputs['ingest']).splits['train'].class_counts
+      labels = classes.labels_in_proportion(np.array(counts), num_images, seed=0)
+    return cls(
+      feature_net,
+      Reference.load(inputs['evaluate'] / REFERENCE_FILE, feature_net),
+      rows,
+      labels,
+      generators.to_pixels(generator.images(rows, labels)),
+    )
+
+  def read(self, pixels: np.ndarray) -> np.ndarray:
+    """The class that the judge sees in each picture, int64 [N]."""
+    return self.feature_net.probabilities(pixels).argmax(axis=1)
+
+  def distance(self, pixels: np.ndarray) -> float:
+    """Frechet distance from the reference."""
+    gaussian = frechet.gaussian(self.feature_net.features(pixels))
+    return frechet.frechet_distance(self.reference.gaussian, gaussian)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Validator:
+  """Golden, its file, and all else that exported models are measured with."""
+
+  golden: Golden
+  golden_file: pathlib.Path
+  judge: Judge
+  extra_file: pathlib.Path  # the judge's latents and labels
+  output: pathlib.Path  # picture grids go here
+
+  def model(self, measure: Callable[[pathlib.Path], Measured], path: pathlib.Path) -> Any:
+    """One model's entry of validation.json; a model that can't be run fails, too."""
+    name = 'saved_model' if measure == self.saved_model else path.stem
+    try:
+      checks, pixels = measure(path)
+    except replays.ReplayError as error:
+      failed = comparison.check('max_replay_errors', 1, 0) | {'message': str(error)}
+      return {'name': name, 'file': path.name, 'checks': [failed]}
+    _save_grid(self.output / f'{name}.png', pixels)
+    named = [comparison.name_label(result, self.golden.labels) for result in checks]
+    return {'name': name, 'file': path.name, 'checks': named}
+
+  def saved_model(self, path: pathlib.Path) -> Measured:
+    """Floats, decoded PNGs and latents of the golden seeds."""
+    got = replays.saved_model(path, self.golden_file)
+    limits = self.golden.tolerances['saved_model']
+    levels = comparison.levels_apart(got['pixels'], self.golden.pixels)
+    difference = np.abs(got['images'] - self.golden.images)
+    latents_off = got['latents'] != self.golden.latents
+    return [
+      comparison.largest('max_float_difference', difference, limits),
+      comparison.largest('max_level_difference', levels, limits, 'levels'),
+      comparison.share_off('max_pixel_share_off', levels > 0, limits),
+      comparison.share_off('max_latent_share_off', latents_off, limits),
+    ], got['pixels']
+
+  def tflite_f32(self, path: pathlib.Path) -> Measured:
+    """Grey levels of the float32 file."""
+    pixels = replays.tflite(path, self.golden_file)['pixels']
+    levels = comparison.levels_apart(pixels, self.golden.pixels)
+    limits = self.golden.tolerances['tflite_f32']
+    return [comparison.largest('max_level_difference', levels, limits, 'levels')], pixels
+
+  def tflite_f16(self, path: pathlib.Path) -> Measured:
+    """PSNR of the float16 file."""
+    pixels = replays.tflite(path, self.golden_file)['pixels']
+    limits = self.golden.tolerances['tflite_f16']
+    return [comparison.mean_psnr(pixels, self.golden.pixels, limits)], pixels
+
+  def tflite_int8(self, path: pathlib.Path) -> Measured:
+    """PSNR, label agreement, Frechet distance and size of an INT8 file."""
+    got = replays.tflite(path, self.golden_file, self.extra_file)
+    limits = self.golden.tolerances['tflite_int8']
+    checks = [comparison.mean_psnr(got['pixels'], self.golden.pixels, limits)]
+    if self.judge.feature_net.reads_labels:
+      checks.append(self._label_agreement(got['pixels'], got['extra_pixels']))
+    checks.append(self._frechet_increase(got['extra_pixels']))
+    ratio = path.stat().st_size / path.with_name(_F32_FILE).stat().st_size
+    checks.append(comparison.check('max_size_ratio', ratio, limits['max_size_ratio']))
+    return checks, got['pixels']
+
+  def _label_agreement(self, pixels: np.ndarray, extra_pixels: np.ndarray) -> Check:
+    """Over golden and all other pictures: golden alone is too few to judge 97 % by."""
+    agrees = self.judge.read(pixels) == self.judge.read(self.golden.pixels)
+    others_agree = self.judge.read(extra_pixels) == self.judge.read(self.judge.pixels)
+    share = np.concatenate([agrees, others_agree]).mean()
+    limit = self.golden.tolerances['tflite_int8']['min_label_agreement']
+    result = comparison.check('min_label_agreement', share, limit)
+    if agrees.all():
+      return result
+    return result | {'worst_sample': int(np.argmin(agrees)), 'worst_value': 0.0}
+
+  def _frechet_increase(self, extra_pixels: np.ndarray) -> Check:
+    float_distance = self.judge.distance(self.judge.pixels)
+    distance = self.judge.distance(extra_pixels)
+    increase = distance / max(float_distance, 1e-12) - 1
+    limit = self.golden.tolerances['tflite_int8']['max_frechet_increase']
+    result = comparison.check('max_frechet_increase', increase, limit)
+    distances = {'frechet_distance': distance, 'float32_frechet_distance': float_distance}
+    return result | distances | {'num_images': len(extra_pixels)}
+
+
+def _exports(
+  validator: Validator, inputs: Mapping[str, pathlib.Path]
+) -> list[tuple[Callable[[pathlib.Path], Measured], pathlib.Path]]:
+  """Each exported model with what measures it."""
+  tflite = inputs['export_tflite']
+  return [
+    (validator.saved_model, inputs['export_saved_model']),
+    *((validator.tflite_int8, tflite / name) for name in _INT8_FILES),
+    (validator.tflite_f32, tflite / _F32_FILE),
+    (validator.tflite_f16, tflite / _F16_FILE),
+  ]
+
+
+def _save_grid(path: pathlib.Path, pixels: np.ndarray) -> None:
+  pictures.save_grid(path, pixels, _GRID_COLUMNS)
+
+
+def _summary(model: Mapping[str, Any]) -> str:
+  figures = ' '.join(
+    f'{result["check"].removeprefix("max_").removeprefix("min_")}={result["value"]:.4g}'
+    + ('' if result['passed'] else ' (FAILED)')
+    for result in model['checks']
+  )
+  return f'{model["file"]} {figures}'

@@ -1,0 +1,1 @@
+"""Generator to SavedModel, server and client."""

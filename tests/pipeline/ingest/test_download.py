@@ -1,0 +1,115 @@
+import gzip
+import hashlib
+import pathlib
+import socket
+
+import pytest
+
+from pipeline import errors
+from pipeline.ingest import download
+from tests.pipeline.ingest.mirror import mirror
+
+_CONTENT = bytes(range(256)) * 64
+_BODY = gzip.compress(_CONTENT)
+_NAME = 'data.gz'
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch):
+  monkeypatch.setenv('no_proxy', '127.0.0.1')
+
+
+def _fetch(folder, *mirrors):
+  return download.fetch_gzip(
+    _NAME,
+    folder,
+    mirrors=mirrors,
+    num_bytes=len(_CONTENT),
+    sha256=hashlib.sha256(_CONTENT).hexdigest(),
+  )
+
+
+def test_downloads_once(tmp_path):
+  with mirror(body=_BODY) as (server, url):
+    path = _fetch(tmp_path / 'cache', url)
+    assert path == _fetch(tmp_path / 'cache', url)
+  assert server.requests == ['/data.gz']
+  assert gzip.decompress(path.read_bytes()) == _CONTENT
+  assert [p.name for p in path.parent.iterdir()] == [_NAME]
+
+
+def test_any_compression_of_the_content_will_do(tmp_path):
+  with mirror(body=gzip.compress(_CONTENT, 1, mtime=5)) as (_, url):
+    assert _fetch(tmp_path, url).is_file()
+
+
+@pytest.mark.parametrize(
+  ('answer', 'reason'),
+  [
+    ({'status': 404}, 'HTTP 404'),
+    ({'status': 503}, 'HTTP 503'),
+    ({'body': gzip.compress(_CONTENT[:-1] + b'!')}, 'not the published one'),
+    ({'body': gzip.compress(_CONTENT)[:-9], 'promised': 9999}, 'not the published one'),
+    ({'body': gzip.compress(_CONTENT)[:-9]}, 'not the published one'),
+    ({'body': b''}, 'not the published one'),
+    ({'body': b'<html>Sign in to this network</html>'}, 'not the published one'),
+    ({'body': gzip.compress(_CONTENT * 2)}, 'not the published one'),
+    ({'body': bytes(1 << 20)}, 'larger than'),
+  ],
+)
+def test_a_bad_answer_leaves_no_file(tmp_path, answer, reason):
+  with (
+    mirror(**{'body': _BODY} | answer) as (_, url),
+    pytest.raises(errors.DataError, match=reason) as caught,
+  ):
+    _fetch(tmp_path, url)
+  assert url in str(caught.value)
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_connection(tmp_path):
+  with socket.socket() as unused:
+    unused.bind(('127.0.0.1', 0))  # bound and not listening
+    url = f'http://127.0.0.1:{unused.getsockname()[1]}'
+    with pytest.raises(errors.DataError, match='Connection refused'):
+      _fetch(tmp_path, url)
+
+
+def test_a_silent_server_times_out(tmp_path, monkeypatch):
+  monkeypatch.setattr(download, '_TIMEOUT_S', 0.1)
+  with (
+    socket.create_server(('127.0.0.1', 0)) as silent,
+    pytest.raises(errors.DataError, match='timed out'),
+  ):
+    _fetch(tmp_path, f'http://127.0.0.1:{silent.getsockname()[1]}')
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_the_next_mirror_is_tried(tmp_path):
+  with mirror(status=500) as (first, bad), mirror(body=_BODY) as (second, good):
+    assert _fetch(tmp_path, bad, good).is_file()
+  assert len(first.requests) == len(second.requests) == 1
+
+
+def test_a_damaged_file_in_the_cache_is_replaced(tmp_path):
+  (tmp_path / _NAME).write_bytes(gzip.compress(_CONTENT)[:-20])
+  (tmp_path / f'.{_NAME}.x.part').write_bytes(b'of a download that was killed')
+  with mirror(body=_BODY) as (_, url):
+    path = _fetch(tmp_path, url)
+  assert gzip.decompress(path.read_bytes()) == _CONTENT
+
+
+def test_a_cache_that_cannot_be_written(tmp_path):
+  (tmp_path / 'file').touch()
+  with mirror(body=_BODY) as (_, url), pytest.raises(errors.StorageError, match='--cache_dir'):
+    _fetch(tmp_path / 'file' / 'cache', url)
+
+
+def test_a_full_disk(tmp_path, monkeypatch):
+  def refuse(self, target):
+    raise OSError(28, 'No space left on device')
+
+  monkeypatch.setattr(pathlib.Path, 'replace', refuse)
+  with mirror(body=_BODY) as (_, url), pytest.raises(errors.StorageError, match='No space left'):
+    _fetch(tmp_path, url)
+  assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,93 @@
+import io
+import json
+import pathlib
+
+import pytest
+import rich.console
+
+from pipeline import comparison, errors, push
+from pipeline.config import PushConfig
+from pipeline.console import Console
+
+
+@pytest.fixture
+def inputs(tmp_path: pathlib.Path) -> dict[str, pathlib.Path]:
+  folders = {name: tmp_path / name for name in ('evaluate', 'validate', 'export_saved_model')}
+  for folder in folders.values():
+    folder.mkdir()
+  write(folders['evaluate'] / 'metrics.json', {'gate': [gate_row(True)]})
+  write(folders['validate'] / 'validation.json', validation(26.0))
+  (folders['export_saved_model'] / 'variables').mkdir()
+  (folders['export_saved_model'] / 'saved_model.pb').write_bytes(b'graph')
+  (folders['export_saved_model'] / 'variables' / 'variables.index').write_bytes(b'index')
+  return folders
+
+
+def write(path: pathlib.Path, value: object) -> None:
+  path.write_text(json.dumps(value))
+
+
+def gate_row(passed: bool) -> dict[str, object]:
+  value = 0.99 if passed else 0.5
+  row = {'figure': 'label_agreement@mnist-ab', 'value': value, 'limit': 0.98, 'direction': 'min'}
+  return row | {'passed': passed}
+
+
+def validation(psnr: float) -> dict[str, object]:
+  checks = [comparison.check('min_psnr_db', psnr, 25.0, 'dB')]
+  return {'models': [{'file': 'generator.tflite', 'checks': checks}]}
+
+
+def run(inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path) -> pathlib.Path:
+  output = tmp_path / 'push'
+  output.mkdir(exist_ok=True)
+  config = PushConfig(model_name='digits', serving_model_dir=str(tmp_path / 'models'))
+  push.push(config, inputs, output, Console(rich.console.Console(file=io.StringIO())))
+  return output
+
+
+def test_publishes_and_records(inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path):
+  facts = json.loads((run(inputs, tmp_path) / 'pushed.json').read_text())
+  path = tmp_path / 'models' / 'digits' / '1'
+  assert (facts['model_name'], facts['version'], facts['path']) == ('digits', 1, str(path))
+  assert (path / 'variables' / 'variables.index').read_bytes() == b'index'
+
+
+def test_failed_gate_is_not_pushed(inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path):
+  write(inputs['evaluate'] / 'metrics.json', {'gate': [gate_row(False)]})
+  with pytest.raises(errors.ValidationError, match=r'label_agreement@mnist-ab 0\.5 < 0\.98'):
+    run(inputs, tmp_path)
+  assert not (tmp_path / 'models').exists()
+
+
+def test_failed_validation_is_not_pushed(inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path):
+  write(inputs['validate'] / 'validation.json', validation(18.2))
+  with pytest.raises(errors.ValidationError, match=r'generator\.tflite: mean PSNR 18\.2 dB < 25'):
+    run(inputs, tmp_path)
+  assert not (tmp_path / 'models').exists()
+
+
+def test_live_until_a_file_changes(inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path):
+  output = run(inputs, tmp_path)
+  assert push.pushed_is_live(output)
+  graph = tmp_path / 'models' / 'digits' / '1' / 'saved_model.pb'
+  graph.write_bytes(b'other')
+  assert not push.pushed_is_live(output)
+  graph.write_bytes(b'graph')
+  assert push.pushed_is_live(output)
+  graph.unlink()
+  assert not push.pushed_is_live(output)
+
+
+@pytest.mark.parametrize('text', ['', '{}', '{"path": "gone", "files": {"a": "b"}}'])
+def test_not_live_without_a_whole_record(tmp_path: pathlib.Path, text: str):
+  assert not push.pushed_is_live(tmp_path)
+  (tmp_path / 'pushed.json').write_text(text)
+  assert not push.pushed_is_live(tmp_path)
+
+
+def test_unwritable_folder_is_one_line(inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path):
+  (tmp_path / 'models').write_text('a file')
+  with pytest.raises(errors.StorageError, match='serving_model_dir') as caught:
+    run(inputs, tmp_path)
+  assert '\n' not in str(caught.value)

@@ -1,0 +1,63 @@
+"""Penalties, schedules, averages and random keys: small functions against oracles."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipeline.train import random
+from pipeline.train.averaging import ema_decay, update_average
+from pipeline.train.penalties import squared_gradient_norm
+from pipeline.train.schedules import learning_rate
+
+
+def test_squared_gradient_norm_of_a_linear_discriminator_is_its_weights():
+  weights = tf.random.stateless_normal([4, 4, 1], [0, 0])
+  images = tf.random.stateless_normal([3, 4, 4, 1], [0, 1])
+  with tf.GradientTape() as tape:
+    tape.watch(images)
+    logits = tf.reduce_sum(images * weights, axis=[1, 2, 3])
+  penalty = squared_gradient_norm(tape.gradient(logits, images))
+  np.testing.assert_allclose(penalty, [np.sum(weights.numpy() ** 2)] * 3, rtol=1e-6)
+
+
+def test_squared_gradient_norm_sums_bfloat16_in_float32():
+  gradients = tf.ones([1, 64, 64, 1], tf.bfloat16)
+  assert squared_gradient_norm(gradients).numpy() == [4096.0]
+
+
+@pytest.mark.parametrize(
+  ('name', 'middle', 'end'), [('none', 1, 1), ('cosine', 0.5, 0), ('exponential', 0.1**0.5, 0.1)]
+)
+def test_learning_rate_courses(name, middle, end):
+  rate = learning_rate(name, 2e-4, 1000)
+  course = [float(rate(step)) if callable(rate) else rate for step in (0, 500, 1000)]
+  np.testing.assert_allclose(course, [2e-4, middle * 2e-4, end * 2e-4], atol=1e-9)
+
+
+def test_half_of_the_average_remains_after_one_half_life():
+  decay = float(ema_decay(tf.constant(1e9), 50, 1000.0))
+  assert math.isclose(decay ** (1000 / 50), 0.5, rel_tol=1e-4)
+
+
+def test_the_average_ramps_up_and_can_be_off():
+  assert float(ema_decay(tf.constant(64.0), 64, 1000.0)) < 1e-3
+  assert float(ema_decay(tf.constant(1e9), 64, 0.0)) == 0
+
+
+def test_the_average_moves_floats_and_copies_integers():
+  mean = [tf.Variable(1.0), tf.Variable(1, dtype=tf.int64)]
+  update_average(mean, [tf.Variable(3.0), tf.Variable(9, dtype=tf.int64)], tf.constant(0.75))
+  assert [float(v) for v in mean] == [1.5, 9]
+
+
+def test_random_keys_differ_by_seed_purpose_step_and_replica():
+  keys = {
+    tuple(random.key(seed, purpose, tf.constant(step, tf.int64), replica).numpy())
+    for seed in (0, 1)
+    for purpose in (random.LATENTS, random.INPUTS)
+    for step in range(4)
+    for replica in range(3)
+  }
+  assert len(keys) == 2 * 2 * 4 * 3

@@ -1,0 +1,140 @@
+"""Training for real, on 8x8 images."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from pipeline import errors
+from pipeline.config import IngestConfig, TrainConfig
+from pipeline.console import Console, Progress
+from pipeline.generator import load_generator
+from pipeline.ingest.stage import ingest
+from pipeline.train.stage import train
+
+STEPS = 12
+
+
+def settings(**changes):
+  values = {
+    'batch_size': 8,
+    'train_steps': STEPS,
+    'latent_size': 8,
+    'steps_per_loop': 4,
+    'log_every_steps': 4,
+    'snapshot_every_steps': 8,
+    'precision': 'float32',
+    'xla': 'off',
+    'deterministic': True,
+  }
+  return TrainConfig(**values | changes)
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('ingest')
+  ingest(IngestConfig(image_size=8, num_shards=1), {}, folder, Console())
+  return {'ingest': folder}
+
+
+@pytest.fixture(scope='module')
+def straight(data, tmp_path_factory):
+  """A run that nothing interrupted."""
+  folder = tmp_path_factory.mktemp('train')
+  train(settings(), data, folder, Console())
+  return folder
+
+
+def last_snapshot(folder):
+  with np.load(folder / f'snapshots/step-{STEPS:06}.npz') as arrays:
+    return {name: arrays[name] for name in arrays.files}
+
+
+def records(folder):
+  return [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
+
+
+class InterruptingConsole(Console):
+  """Sends this process SIGTERM when training reaches a step."""
+
+  def __init__(self, step):
+    super().__init__()
+    self.step = step
+
+  def progress(self, *arguments):
+    console = self
+
+    class Interrupting(Progress):
+      def update(self, completed, **fields):
+        if completed == console.step:
+          os.kill(os.getpid(), signal.SIGTERM)
+
+    return _Closing(Interrupting(*arguments[:3], self))
+
+
+class _Closing:
+  def __init__(self, progress):
+    self.progress = progress
+
+  def __enter__(self):
+    return self.progress
+
+  def __exit__(self, *_):
+    self.progress.close()
+
+
+def test_leaves_what_the_contract_promises(straight):
+  for name in ('model.json', 'training.json', 'metrics.jsonl', 'checkpoints', 'tensorboard'):
+    assert (straight / name).exists()
+  assert [p.name for p in sorted((straight / 'snapshots').iterdir())] == [
+    'step-000008.npz',
+    'step-000012.npz',
+  ]
+  assert (straight / 'samples/step-000012.png').is_file()
+  assert [record['step'] for record in records(straight)] == [4, 8, 12]
+  facts = json.loads((straight / 'training.json').read_text())
+  assert facts['images_seen'] == STEPS * 8
+  assert facts['input_wait_share'] is None  # not measured where runs must be bit-equal
+
+
+def test_the_snapshot_loads_as_a_float32_generator(straight):
+  generator = load_generator(straight, 'snapshots/step-000012.npz')
+  images = generator.images(np.zeros([3, 8], np.float32), np.arange(3))
+  assert images.shape == (3, 8, 8, 1)
+  assert images.min() >= 0
+  assert images.max() <= 1
+
+
+def test_stopped_and_resumed_equals_uninterrupted_to_the_bit(data, straight, tmp_path):
+  with pytest.raises(errors.Interrupted, match='step 4 of 12'):
+    train(settings(), data, tmp_path, InterruptingConsole(4))
+  train(settings(), data, tmp_path, Console())
+  expected, actual = last_snapshot(straight), last_snapshot(tmp_path)
+  for name, value in expected.items():
+    np.testing.assert_array_equal(actual[name], value, err_msg=name)
+  losses = [[r['generator_loss'], r['r1_penalty']] for r in records(straight)]
+  assert [[r['generator_loss'], r['r1_penalty']] for r in records(tmp_path)] == losses
+
+
+def test_another_seed_gives_another_generator(data, straight, tmp_path):
+  train(settings(seed=1), data, tmp_path, Console())
+  assert any(np.any(last_snapshot(tmp_path)[k] != v) for k, v in last_snapshot(straight).items())
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(data, tmp_path):
+  with pytest.raises(errors.TrainingError, match='between steps'):
+    train(settings(discriminator_learning_rate=1e30), data, tmp_path, Console())
+
+
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  [
+    ({'batch_size': 6000}, 'batch_size=6000'),
+    ({'batch_size': 9, 'num_devices': 2}, 'does not divide among 2 replicas'),
+  ],
+)
+def test_settings_that_the_data_or_devices_can_not_serve(data, tmp_path, changes, message):
+  with pytest.raises((errors.ConfigError, errors.DataError), match=message):
+    train(settings(**changes), data, tmp_path, Console())
