@@ -17,6 +17,7 @@ import tensorflow as tf
 from pipeline import errors
 
 _RECORDS_PER_PARSE = 1024
+_READ_BYTES = 1 << 20
 _SHUFFLE_ROUNDS = 16  # TensorFlow's own 4 leave the orders of successive epochs correlated
 _MEND = 'Ingest it again with --stages=ingest.'
 
@@ -191,7 +192,9 @@ def _load_shard(
   path = ingest_dir / shard.file
   images, labels = [np.empty((0, *info.image_shape), np.uint8)], [np.empty(0, np.int64)]
   try:
-    for records in tf.data.TFRecordDataset(str(path)).batch(_RECORDS_PER_PARSE):
+    for records in tf.data.TFRecordDataset(str(path), buffer_size=_READ_BYTES).batch(
+      _RECORDS_PER_PARSE
+    ):
       batch_images, batch_labels = _parse(records, path, info)
       images.append(batch_images)
       labels.append(batch_labels)

@@ -33,8 +33,17 @@ def check(folder: pathlib.Path, run: config.RunConfig, invocation: config.Invoca
 
 
 def prepare(folder: pathlib.Path, run: config.RunConfig) -> None:
-  """Makes the folder and records the resolved configuration, as JSON and as a flagfile."""
-  folder.mkdir(parents=True, exist_ok=True)
+  """Makes the folder and records the resolved configuration, as JSON and as a flagfile.
+
+  Raises:
+    StorageError: the folder can't be made.
+  """
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise errors.StorageError(
+      f'--run_dir={folder} can not be made: {error.strerror}. Choose a writable folder.'
+    ) from error
   artifacts.write_text(folder / 'run.json', config.to_json(run))
   comment = 'Replays this run: python -m pipeline.run --flagfile=replay.flags'
   artifacts.write_text(folder / 'replay.flags', config.to_flagfile(run, comment))

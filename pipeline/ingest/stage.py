@@ -157,5 +157,5 @@ def _report(console: Console, info: dict[str, Any], seconds: float) -> None:
   )
   if info['quarantined']:
     console.warn(
-      f'{info["quarantined"]} records are in quarantine/records.jsonl, each with its reason.'
+      f'{info["quarantined"]} bad records were left out; quarantine/records.jsonl says why.'
     )

@@ -159,8 +159,8 @@ class Controller:
     for name, value in metrics.items():
       if not math.isfinite(value):
         raise errors.TrainingError(
-          f'{name}={value} between steps {first_step + 1} and {step}. Lower'
-          ' --generator_learning_rate and --discriminator_learning_rate, or use --precision=float32.'
+          f'{name}={value} between steps {first_step + 1} and {step} (train).'
+          ' Lower --generator_learning_rate and --discriminator_learning_rate, or raise --r1_gamma.'
         )
     progress.update(step, G=metrics['generator_loss'], D=metrics['discriminator_loss'])
     if self._is_due(step, self.config.log_every_steps):

@@ -1,0 +1,127 @@
+"""One loaded version of a model: its signatures and the TensorFlow session that computes them.
+
+A version 1 session, because TF Serving runs the same C++ class: equal kernels, equal errors, and
+no checks of shapes against the signature, which Python's concrete functions would add.
+"""
+
+import contextlib
+import pathlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
+
+from serving.server.errors import Code, ServingError, from_number
+
+DEFAULT_SIGNATURE = 'serving_default'
+_MAX_CALLABLES = 64  # prepared calls kept; one for each set of outputs that clients ask for
+
+Arrays = Mapping[str, np.ndarray]
+SignatureDef = meta_graph_pb2.SignatureDef
+
+
+class Servable:
+  """A SavedModel that answers; safe to use from many threads."""
+
+  def __init__(
+    self,
+    name: str,
+    version: int,
+    session: tf.compat.v1.Session,
+    meta_graph: tf.compat.v1.MetaGraphDef,
+  ) -> None:
+    self.name, self.version = name, version
+    self.signatures: Mapping[str, SignatureDef] = dict(meta_graph.signature_def)
+    self._session = session
+    self._callables: dict[tuple, _Call] = {}
+    self._num_users, self._changed = 0, threading.Condition()
+
+  def signature(self, name: str) -> SignatureDef:
+    """The signature called `name`; '' is the default one.
+
+    Raises:
+      ServingError: FAILED_PRECONDITION, there is none.
+    """
+    name = name or DEFAULT_SIGNATURE
+    if name not in self.signatures:
+      message = f'Serving signature key "{name}" not found.'
+      raise ServingError(Code.FAILED_PRECONDITION, message)
+    return self.signatures[name]
+
+  def run(self, signature: SignatureDef, inputs: Arrays, outputs: Sequence[str]) -> Arrays:
+    """Computes `outputs` (their names in the signature) from arrays of any shape.
+
+    Raises:
+      ServingError: what TensorFlow says, with its code.
+    """
+    feeds = {signature.inputs[key].name: array for key, array in sorted(inputs.items())}
+    fetches = tuple(sorted({signature.outputs[key].name for key in outputs}))
+    try:
+      values = self._callable(tuple(feeds), fetches)(*feeds.values())
+    except tf.errors.OpError as error:
+      raise from_number(error.error_code, error.message) from None
+    by_tensor = dict(zip(fetches, values, strict=True))
+    return {key: by_tensor[signature.outputs[key].name] for key in outputs}
+
+  @contextlib.contextmanager
+  def in_use(self) -> Iterator[None]:
+    """Keeps the session open meanwhile."""
+    with self._changed:
+      self._num_users += 1
+    try:
+      yield
+    finally:
+      with self._changed:
+        self._num_users -= 1
+        self._changed.notify_all()
+
+  def close(self, timeout_s: float | None = None) -> None:
+    """Frees the model when the last user has left, or cancels them after `timeout_s`."""
+    with self._changed:
+      self._changed.wait_for(lambda: self._num_users == 0, timeout_s)
+    self._callables.clear()
+    self._session.close()
+
+  def _callable(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> '_Call':
+    key = feeds, fetches
+    call = self._callables.get(key)
+    if call is None:
+      if len(self._callables) >= _MAX_CALLABLES:
+        self._callables.clear()
+      options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
+      # Private in TensorFlow, but the only door to Session::MakeCallable; `run` checks shapes.
+      call = self._callables[key] = self._session._make_callable_from_options(options)
+    return call
+
+
+class _Call:
+  """Arrays in the order of the feeds -> arrays in the order of the fetches."""
+
+  def __call__(self, *arrays: np.ndarray) -> Sequence[np.ndarray]: ...
+
+
+def load(name: str, version: int, path: pathlib.Path) -> Servable:
+  """Loads a SavedModel.
+
+  Raises:
+    ServingError: the folder holds no model that can be loaded.
+  """
+  session = tf.compat.v1.Session(graph=tf.Graph())
+  try:
+    with session.graph.as_default():
+      meta_graph = tf.compat.v1.saved_model.load(session, ['serve'], str(path))
+  except Exception as error:  # a damaged folder raises anything from DecodeError to KeyError
+    session.close()
+    raise _load_error(path, error) from error
+  return Servable(name, version, session, meta_graph)
+
+
+def _load_error(path: pathlib.Path, error: Exception) -> ServingError:
+  if not any((path / f'saved_model.{kind}').exists() for kind in ('pb', 'pbtxt')):
+    message = f'Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}'
+    return ServingError(Code.NOT_FOUND, message)
+  if isinstance(error, tf.errors.OpError):
+    return from_number(error.error_code, error.message)
+  return ServingError(Code.INTERNAL, f'{path} could not be loaded: {error}')

@@ -1,0 +1,223 @@
+"""The versions of one model: found in a folder, loaded, kept and unloaded.
+
+The newest version is served. A new one is loaded and warmed up before the old one goes; one that
+can't be loaded is tried again and leaves the old one where it is.
+"""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import logging
+import pathlib
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from tensorflow_serving.apis import get_model_status_pb2
+
+from serving.server.errors import Code, ServingError
+from serving.server.servable import Servable
+
+State = get_model_status_pb2.ModelVersionStatus.State
+START, LOADING, AVAILABLE, UNLOADING, END = (
+  State.Value(name) for name in ('START', 'LOADING', 'AVAILABLE', 'UNLOADING', 'END')
+)
+Folders = Mapping[int, pathlib.Path]
+
+_NAME = re.compile(r'\s*[+-]?\d+\s*', re.ASCII)  # what TF Serving takes for a version's folder
+_log = logging.getLogger(__name__)
+
+
+def find(base_path: pathlib.Path) -> Folders:
+  """The version folders in `base_path`, by number.
+
+  Raises:
+    OSError: the folder can't be read.
+  """
+  paths = [p for p in sorted(base_path.iterdir()) if _NAME.fullmatch(p.name) and p.is_dir()]
+  return {int(path.name): path for path in paths if abs(int(path.name)) < 2**63}
+
+
+def latest(found: Folders, num_versions: int = 1) -> Folders:
+  """TF Serving's default policy: the highest numbers."""
+  return {version: found[version] for version in sorted(found)[-num_versions:]}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Policy:
+  """When folders are looked at and loads are tried again."""
+
+  poll_s: float = 1.0  # 0 looks once, below 0 never
+  max_retries: int = 5
+  retry_interval_s: float = 60.0
+  choose: Callable[[Folders], Folders] = latest  # which versions should be served
+
+
+@dataclasses.dataclass
+class _Version:
+  """What is known of one version."""
+
+  number: int
+  state: int = START
+  error: ServingError | None = None
+  servable: Servable | None = None
+  num_failures: int = 0
+  retry_at_s: float = 0.0  # monotonic
+  wanted: bool = True
+
+
+class ModelVersions:
+  """A thread that keeps the served versions in step with a folder, and a door to them."""
+
+  def __init__(
+    self,
+    name: str,
+    base_path: pathlib.Path,
+    load: Callable[[str, int, pathlib.Path], Servable],
+    policy: Policy,
+  ) -> None:
+    self.name = name
+    self.first: concurrent.futures.Future[int] = concurrent.futures.Future()
+    self._base_path, self._load_servable, self._policy = base_path, load, policy
+    self._wanted: Folders = {}
+    self._versions: dict[int, _Version] = {}
+    self._lock = threading.Lock()
+    self._stop = threading.Event()
+    self._thread = threading.Thread(target=self._run, name=f'versions of {name}', daemon=True)
+    self._trouble = ''
+
+  def start(self) -> None:
+    """Begins to look; `first` then tells the first version served, or why there will be none."""
+    self._thread.start()
+
+  def stop(self, grace_s: float) -> None:
+    """Unloads everything; requests that last longer are cancelled."""
+    self._stop.set()
+    for version in self._all():
+      if version.state == AVAILABLE:
+        self._unload(version, grace_s)
+
+  @contextlib.contextmanager
+  def use(self, number: int | None) -> Iterator[Servable]:
+    """The version asked for, None for the newest; it stays loaded meanwhile.
+
+    Raises:
+      ServingError: NOT_FOUND, it is not being served.
+    """
+    with contextlib.ExitStack() as stack:
+      with self._lock:
+        servables = {v.number: v.servable for v in self._versions.values() if v.state == AVAILABLE}
+        servable = servables.get(max(servables, default=0) if number is None else number)
+        if servable is None:
+          which = f'Latest({self.name})' if number is None else f'Specific({self.name}, {number})'
+          raise ServingError(Code.NOT_FOUND, f'Servable not found for request: {which}')
+        stack.enter_context(servable.in_use())
+      yield servable
+
+  def statuses(self) -> list[tuple[int, int, ServingError | None]]:
+    """Number, state and error of every version seen so far, newest first."""
+    with self._lock:
+      return [
+        (number, version.state, version.error)
+        for number, version in sorted(self._versions.items(), reverse=True)
+      ]
+
+  def look(self) -> None:
+    """Reads the folder; keeps what it knew if that fails."""
+    try:
+      self._wanted = self._policy.choose(find(self._base_path))
+      trouble = '' if self._wanted else f'No versions of servable {self.name} found under base path'
+    except OSError as error:
+      trouble = f'Could not read base path for servable {self.name} ({error.strerror}):'
+    if trouble and trouble != self._trouble:
+      _log.warning('%s %s. Waiting for one.', trouble, self._base_path)
+    self._trouble = trouble
+
+  def reconcile(self) -> None:
+    """Loads what is wanted and due, then unloads what is not and can be spared."""
+    for number, path in sorted(self._wanted.items(), reverse=True):
+      version = self._versions.get(number)
+      if version is None or not version.wanted:
+        version = _Version(number)
+        with self._lock:
+          self._versions[number] = version
+      if version.state in (START, LOADING) and time.monotonic() >= version.retry_at_s:
+        self._load(version, path)
+    self._retire()
+    self._settle_first()
+
+  def _run(self) -> None:
+    looking = self._policy.poll_s >= 0
+    while not self._stop.is_set():
+      if looking:
+        self.look()
+        looking = self._policy.poll_s > 0
+      self.reconcile()
+      self._stop.wait(self._pause_s())
+
+  def _pause_s(self) -> float | None:
+    due_s = [v.retry_at_s - time.monotonic() for v in self._all() if v.state == LOADING]
+    poll_s = [self._policy.poll_s] if self._policy.poll_s > 0 else []
+    return max(0.0, min(due_s + poll_s)) if due_s + poll_s else None
+
+  def _load(self, version: _Version, path: pathlib.Path) -> None:
+    start_s, version.state = time.monotonic(), LOADING
+    try:
+      servable = self._load_servable(self.name, version.number, path)
+    except ServingError as error:
+      self._note_failure(version, error)
+      return
+    with self._lock:
+      version.servable, version.error, version.state = servable, None, AVAILABLE
+    seconds = time.monotonic() - start_s
+    _log.info('%s: version %d is served, loaded in %.1f s', self.name, version.number, seconds)
+
+  def _note_failure(self, version: _Version, error: ServingError) -> None:
+    version.error, version.num_failures = error, version.num_failures + 1
+    given_up = version.num_failures > self._policy.max_retries
+    if given_up:
+      version.state = END
+    version.retry_at_s = time.monotonic() + self._policy.retry_interval_s
+    _log.error(
+      '%s: version %d could not be loaded (%s).%s %s',
+      self.name,
+      version.number,
+      error,
+      ''.join(f' Version {v.number} goes on.' for v in self._all() if v.state == AVAILABLE),
+      'No more tries.' if given_up else f'Next try in {self._policy.retry_interval_s:g} s.',
+    )
+
+  def _retire(self) -> None:
+    for version in self._all():
+      version.wanted = version.number in self._wanted
+    served = [v for v in self._all() if v.state == AVAILABLE]
+    can_be_spared = not self._wanted or any(v.wanted for v in served)
+    for version in self._all():
+      if not version.wanted and version.state in (START, LOADING):
+        version.state = END
+      if not version.wanted and version.state == AVAILABLE and can_be_spared:
+        self._unload(version, None)
+        _log.info('%s: version %d is unloaded', self.name, version.number)
+
+  def _unload(self, version: _Version, grace_s: float | None) -> None:
+    with self._lock:
+      servable, version.servable, version.state = version.servable, None, UNLOADING
+    if servable is not None:
+      servable.close(grace_s)
+    version.state = END
+
+  def _settle_first(self) -> None:
+    if self.first.done():
+      return
+    versions = self._all()
+    for version in versions:
+      if version.state == AVAILABLE:
+        self.first.set_result(version.number)
+        return
+    if self._wanted and all(v.state == END for v in versions):
+      self.first.set_exception(next(v.error for v in versions[::-1] if v.error))
+
+  def _all(self) -> list[_Version]:
+    with self._lock:
+      return [self._versions[number] for number in sorted(self._versions)]

@@ -1,0 +1,48 @@
+"""Requests that a new version answers before it takes traffic.
+
+Source: https://www.tensorflow.org/tfx/serving/saved_model_warmup. The file belongs to the model.
+"""
+
+import pathlib
+
+import tensorflow as tf
+from google.protobuf import message
+from tensorflow_serving.apis import prediction_log_pb2
+
+from serving.server.errors import Code, ServingError, from_number, invalid
+from serving.server.predict import predict
+from serving.server.servable import Servable
+
+_FILE = 'assets.extra/tf_serving_warmup_requests'
+_MAX_RECORDS = 1000
+
+
+def warm_up(servable: Servable, saved_model_dir: pathlib.Path) -> int:
+  """Answers every record; returns how many there are, 0 without a file.
+
+  Raises:
+    ServingError: a record failed or can't be read, or there are too many.
+  """
+  path = saved_model_dir / _FILE
+  if not path.exists():
+    return 0
+  num_records = 0
+  try:
+    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+      num_records += 1
+      if num_records > _MAX_RECORDS:
+        raise invalid(f'Number of warmup records exceeds the maximum ({_MAX_RECORDS}) at {path}')
+      _answer(servable, prediction_log_pb2.PredictionLog.FromString(record))
+  except tf.errors.OpError as error:
+    hint = 'Please verify your warmup data is in TFRecord format.'
+    raise from_number(error.error_code, f'{error.message}. {hint}') from error
+  except message.DecodeError as error:
+    raise invalid(f'Failed to parse warmup record: {num_records - 1} from {path}') from error
+  return num_records
+
+
+def _answer(servable: Servable, log: prediction_log_pb2.PredictionLog) -> None:
+  kind = log.WhichOneof('log_type')
+  if kind != 'predict_log':
+    raise ServingError(Code.UNIMPLEMENTED, f'Unsupported log_type for warmup: {kind}')
+  predict(servable, log.predict_log.request)

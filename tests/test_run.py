@@ -1,0 +1,298 @@
+"""The program as a user runs it: real processes, real files, exit codes."""
+
+import gzip
+import os
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+TINY = (
+  '--train_steps=6',
+  '--snapshot_every_steps=3',
+  '--log_every_steps=3',
+  '--steps_per_loop=3',
+  '--batch_size=16',
+  '--num_eval_images=500',
+  '--num_selection_images=200',
+  '--num_int8_images=200',
+  '--num_golden_samples=8',
+  '--num_calibration_latents=20',
+  '--precision=float32',
+  '--xla=off',
+  '--min_int8_psnr_db=10',
+  '--min_int8_label_agreement=0',
+  '--max_int8_frechet_increase=1',
+)
+STAGES = (
+  'ingest',
+  'train',
+  'evaluate',
+  'golden',
+  'export_saved_model',
+  'export_tflite',
+  'validate',
+  'push',
+  'report',
+)
+
+
+def command(folder, *flags):
+  return [
+    *(sys.executable, '-m', 'pipeline.run'),
+    f'--run_dir={folder}/run',
+    f'--serving_model_dir={folder}/serving',
+    *TINY,
+    *flags,
+  ]
+
+
+def run(folder, *flags, prefix=()):
+  return subprocess.run(
+    [*prefix, *command(folder, *flags)], capture_output=True, text=True, check=False, cwd=folder
+  )
+
+
+def one_line(done, exit_code, *parts):
+  """Checks that a run failed as documented: one line on standard error, the exit code."""
+  assert done.returncode == exit_code, done.stdout + done.stderr
+  assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+  for part in parts:
+    assert part in done.stderr
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+  """A folder with a run that went through every stage."""
+  folder = tmp_path_factory.mktemp('finished')
+  done = run(folder)
+  assert done.returncode == 0, done.stdout + done.stderr
+  return folder, done
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+  """A private copy of the finished run."""
+  shutil.copytree(finished[0] / 'run', tmp_path / 'run')
+  return tmp_path
+
+
+def test_every_stage_leaves_what_the_contract_promises(finished):
+  folder, done = finished
+  for path in (
+    'run.json',
+    'replay.flags',
+    'ingest/dataset.json',
+    'train/metrics.jsonl',
+    'train/model.json',
+    'evaluate/metrics.json',
+    'golden/golden.npz',
+    'export_saved_model/saved_model.pb',
+    'export_saved_model/assets.extra/tf_serving_warmup_requests',
+    'export_tflite/generator.tflite',
+    'validate/validation.json',
+    'push/pushed.json',
+    'report/report.html',
+    *(f'{stage}/MANIFEST.json' for stage in STAGES),
+  ):
+    assert (folder / 'run' / path).is_file(), path
+  assert (folder / 'serving/digits/1/saved_model.pb').is_file()
+  assert done.stderr == ''
+  for text in ('Plan for', 'label_agreement', 'psnr_db', 'version 1', 'report.html', 'serve it'):
+    assert text in done.stdout
+
+
+def test_the_same_command_again_uses_the_cache_and_pushes_nothing(finished):
+  folder, _ = finished
+  done = run(folder)
+  assert done.returncode == 0
+  assert done.stdout.count(': cached') == len(STAGES)
+  assert [path.name for path in (folder / 'serving/digits').iterdir()] == ['1']
+
+
+def test_dry_run_touches_nothing(tmp_path):
+  done = run(tmp_path, '--dry_run')
+  assert done.returncode == 0
+  assert 'after ingest' in done.stdout
+  assert not any(tmp_path.iterdir())
+
+
+def test_replay_flags_are_the_same_run(finished):
+  folder, _ = finished
+  flagfile = f'--flagfile={folder}/run/replay.flags'
+  done = subprocess.run(
+    [sys.executable, '-m', 'pipeline.run', flagfile, '--dry_run'],
+    capture_output=True,
+    text=True,
+    check=False,
+    cwd=folder,
+  )
+  assert done.returncode == 0, done.stderr
+  assert done.stdout.count('nothing changed') == len(STAGES)
+
+
+def test_a_failed_gate_pushes_nothing_says_why_and_still_reports(copy):
+  done = run(copy, '--max_frechet_ratio=0.5')
+  assert done.returncode == 5, done.stdout + done.stderr
+  assert 'frechet_ratio' in done.stderr
+  assert not (copy / 'serving').exists()
+  assert 'frechet_ratio' in (copy / 'run/report/report.html').read_text()
+
+
+@pytest.mark.parametrize(
+  'damaged',
+  [
+    'ingest/train-00000-of-00004.tfrecord',
+    'train/checkpoints/checkpoint',
+    'golden/MANIFEST.json',
+  ],
+)
+def test_a_damaged_artifact_is_named_and_nothing_is_lost(copy, damaged):
+  path = copy / 'run' / damaged
+  path.write_bytes(path.read_bytes()[:-9])
+  before = sorted(p for p in (copy / 'run').rglob('*') if p.is_file())
+  one_line(run(copy), 7, damaged)
+  after = {p for p in (copy / 'run').rglob('*') if p.is_file()}
+  assert set(before) <= after
+
+
+def test_another_configuration_is_refused_and_nothing_is_lost(copy):
+  one_line(run(copy, '--batch_size=32'), 2, '--batch_size=16 there, 32 now', 'rerun')
+  assert (copy / 'run/train/model.json').is_file()
+
+
+def test_settings_errors(tmp_path):
+  one_line(run(tmp_path, '--no_such_flag'), 2, 'no_such_flag')
+  one_line(run(tmp_path, '--batch_size=6000', '--stages=ingest,train'), 2, '--batch_size=6000')
+
+
+def test_storage_errors(tmp_path):
+  (tmp_path / 'run').write_text('a file')
+  one_line(run(tmp_path), 6, 'is a file')
+  one_line(run(tmp_path, '--run_dir=/proc/forgeline'), 6, '/proc/forgeline', 'can not be made')
+
+
+def test_a_full_disk_is_one_line_and_keeps_finished_stages(tmp_path):
+  script = 'mount -t tmpfs -o size=1500k none "$0" && "$@"; code=$?; ls "$0"/run; exit $code'
+  disk = tmp_path / 'disk'
+  disk.mkdir()
+  arguments = command(tmp_path, f'--run_dir={disk}/run')
+  done = subprocess.run(
+    ['unshare', '--user', '--map-root-user', '--mount', 'sh', '-c', script, disk, *arguments],
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  one_line(done, 6, 'the disk is full')
+
+
+def idx(array):
+  return struct.pack(f'>HBB{array.ndim}I', 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def idx_folder(folder, images=30, labels=30, classes=10):
+  folder.mkdir()
+  pixels = np.random.default_rng(0).integers(0, 256, [images, 28, 28], np.uint8)
+  (folder / 'train-images-idx3-ubyte').write_bytes(idx(pixels))
+  digits = (np.arange(labels) % classes).astype(np.uint8)
+  (folder / 'train-labels-idx1-ubyte.gz').write_bytes(gzip.compress(idx(digits)))
+  return folder
+
+
+@pytest.mark.parametrize(
+  ('break_it', 'part'),
+  [
+    (lambda d: shutil.rmtree(d), 'data'),
+    (lambda d: (d / 'train-images-idx3-ubyte').unlink(), 'train-images-idx3-ubyte'),
+    (lambda d: (d / 'train-images-idx3-ubyte').write_bytes(b''), 'train-images-idx3-ubyte'),
+    (lambda d: truncate(d / 'train-images-idx3-ubyte'), 'train-images-idx3-ubyte'),
+    (lambda d: truncate(d / 'train-labels-idx1-ubyte.gz'), 'train-labels-idx1-ubyte.gz'),
+  ],
+  ids=['missing', 'no images', 'empty', 'truncated', 'truncated gzip'],
+)
+def test_bad_idx_is_one_clear_line(tmp_path, break_it, part):
+  folder = idx_folder(tmp_path / 'data')
+  break_it(folder)
+  one_line(run(tmp_path, '--dataset=idx', f'--data_dir={folder}', '--stages=ingest'), 3, part)
+
+
+def truncate(path):
+  path.write_bytes(path.read_bytes()[:-7])
+
+
+def test_idx_counts_that_disagree(tmp_path):
+  folder = idx_folder(tmp_path / 'data', images=30, labels=29)
+  one_line(run(tmp_path, '--dataset=idx', f'--data_dir={folder}', '--stages=ingest'), 3, '30', '29')
+
+
+def test_an_image_folder_without_images(tmp_path):
+  (tmp_path / 'data').mkdir()
+  one_line(run(tmp_path, '--dataset=image_folder', '--data_dir=data', '--stages=ingest'), 3, 'data')
+
+
+def test_a_text_file_called_png_is_too_much_for_a_small_folder(tmp_path):
+  (tmp_path / 'data/a').mkdir(parents=True)
+  (tmp_path / 'data/a/x.png').write_text('not a picture')
+  flags = ('--dataset=image_folder', '--data_dir=data', '--stages=ingest')
+  one_line(run(tmp_path, *flags), 3, 'x.png')
+
+
+def start_training(folder, *flags):
+  """Starts a longer run; returns the process once it has trained some steps."""
+  process = subprocess.Popen(
+    command(folder, '--deterministic', '--train_steps=60', '--checkpoint_every_s=0', *flags),
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+  metrics = folder / 'run/.train.partial/metrics.jsonl'
+  deadline_s = time.monotonic() + 300
+  while not (metrics.is_file() and metrics.stat().st_size):
+    assert process.poll() is None, process.communicate()
+    assert time.monotonic() < deadline_s
+    time.sleep(0.05)
+  return process
+
+
+def final_weights(folder):
+  with np.load(folder / 'run/train/snapshots/step-000060.npz') as arrays:
+    return {name: arrays[name] for name in arrays.files}
+
+
+@pytest.fixture(scope='module')
+def uninterrupted(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('uninterrupted')
+  done = run(folder, '--deterministic', '--train_steps=60', '--stages=ingest,train')
+  assert done.returncode == 0, done.stderr
+  return final_weights(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_stopped_and_resumed_equals_uninterrupted(tmp_path, uninterrupted, number):
+  process = start_training(tmp_path, '--stages=ingest,train')
+  os.kill(process.pid, number)
+  _, stderr = process.communicate(timeout=60)
+  if number != signal.SIGKILL:
+    assert process.returncode == 42
+    assert 'the same command goes on' in stderr
+  assert not (tmp_path / 'run/train').exists()
+  done = run(tmp_path, '--deterministic', '--train_steps=60', '--stages=ingest,train')
+  assert done.returncode == 0, done.stderr
+  assert 'goes on from step' in done.stdout
+  for name, value in final_weights(tmp_path).items():
+    np.testing.assert_array_equal(value, uninterrupted[name], err_msg=name)
+
+
+def test_paths_in_the_run_folder_are_relative(finished):
+  """A run folder can be moved: no artifact but the push names an absolute path."""
+  folder, _ = finished
+  for path in (folder / 'run').rglob('*.json'):
+    if path.parent.name not in ('push',) and path.name != 'run.json':
+      assert str(pathlib.Path(folder)) not in path.read_text(), path
