@@ -30,7 +30,6 @@ setuptools.setup(
     'apache-beam>=2.77,<2.78',
     'google-crc32c>=1.5',
     'jinja2>=3.1',
-    'matplotlib>=3.9',
     'numpy>=2.0,<3',
     'pillow>=11',
     'rich>=14',

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 
 from serving.server import json_tensor, json_text
 from serving.server.errors import Code, ServingError, invalid
-from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Servable, SignatureDef
+from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Servable
 
-_Infos = Mapping[str, meta_graph_pb2.TensorInfo]
+_Infos = Mapping[str, TensorInfo]
 _Object = dict[str, Any]
 
 

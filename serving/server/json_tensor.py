@@ -63,7 +63,8 @@ def to_array(value: Any, dtype: int) -> np.ndarray:
 
 def dense(value: Any, dtype: int) -> np.ndarray | None:
   """As `to_array`, but None if anything is wrong."""
-  shape, flat = [], [value]
+  shape: list[int] = []
+  flat = [value]
   while flat and type(flat[0]) is list:
     if set(map(type, flat)) != {list} or len(sizes := set(map(len, flat))) != 1:
       return None
@@ -75,7 +76,7 @@ def dense(value: Any, dtype: int) -> np.ndarray | None:
 
 def shape_of(value: Any) -> list[int]:
   """The shape that a value announces: its first elements'."""
-  shape = []
+  shape: list[int] = []
   while isinstance(value, list) and len(shape) <= _MAX_RANK:
     shape.append(len(value))
     value = value[0] if value else None
@@ -184,7 +185,7 @@ def _fits(value: float, dtype: type) -> bool:
   """Whether a number is kept well enough by TF Serving's rule."""
   if type(value) is int:
     return abs(value) < 2 ** (np.finfo(dtype).nmant + 1)
-  return not np.isfinite(value) or abs(value) <= np.finfo(dtype).max
+  return not np.isfinite(value) or abs(value) <= float(np.finfo(dtype).max)
 
 
 def _strings(flat: list[Any]) -> np.ndarray | None:

@@ -12,6 +12,7 @@ from serving.server.errors import invalid
 
 _MAX_TEXT = 4096  # of a value inside an error message
 
+_TYPE_NAMES: dict[type, str] = {dict: 'Object', list: 'Array', str: 'String'}
 _REASONS = {  # the words of Python's parser -> the words of TF Serving's
   'Expecting value': 'Invalid value.',
   'Expecting property name enclosed in double quotes': 'Missing a name for object member.',
@@ -62,7 +63,7 @@ def type_name(value: Any) -> str:
   """What TF Serving calls the type of a parsed value."""
   if value is None or isinstance(value, bool):
     return {None: 'Null', False: 'False', True: 'True'}[value]
-  return {dict: 'Object', list: 'Array', str: 'String'}.get(type(value), 'Number')
+  return _TYPE_NAMES.get(type(value), 'Number')
 
 
 def decimals(flat: np.ndarray) -> list[str]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis import predict_pb2
 
 from serving.server import tensor_proto
 from serving.server.errors import invalid
-from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Servable, SignatureDef
+from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Servable
 
 
 def predict(servable: Servable, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:

@@ -7,11 +7,12 @@ no checks of shapes against the signature, which Python's concrete functions wou
 import contextlib
 import pathlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
+from tensorflow.core.protobuf.config_pb2 import CallableOptions
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
 from serving.server.errors import Code, ServingError, from_number
 
@@ -19,7 +20,7 @@ DEFAULT_SIGNATURE = 'serving_default'
 _MAX_CALLABLES = 64  # prepared calls kept; one for each set of outputs that clients ask for
 
 Arrays = Mapping[str, np.ndarray]
-SignatureDef = meta_graph_pb2.SignatureDef
+_Call = Callable[..., Sequence[np.ndarray]]  # arrays in the order of the feeds -> of the fetches
 
 
 class Servable:
@@ -84,22 +85,16 @@ class Servable:
     self._callables.clear()
     self._session.close()
 
-  def _callable(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> '_Call':
+  def _callable(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> _Call:
     key = feeds, fetches
     call = self._callables.get(key)
     if call is None:
       if len(self._callables) >= _MAX_CALLABLES:
         self._callables.clear()
-      options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
+      options = CallableOptions(feed=feeds, fetch=fetches)
       # Private in TensorFlow, but the only door to Session::MakeCallable; `run` checks shapes.
       call = self._callables[key] = self._session._make_callable_from_options(options)
     return call
-
-
-class _Call:
-  """Arrays in the order of the feeds -> arrays in the order of the fetches."""
-
-  def __call__(self, *arrays: np.ndarray) -> Sequence[np.ndarray]: ...
 
 
 def load(name: str, version: int, path: pathlib.Path) -> Servable:

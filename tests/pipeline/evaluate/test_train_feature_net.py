@@ -18,7 +18,7 @@ def test_poor_network_is_not_written(digits, tmp_path):
   split = (digits[0][:40], digits[1][:40])
   write_ingest(tmp_path / 'ingest', {'train': split, 'test': split})
   (tmp_path / 'weights').mkdir()
-  with pytest.raises(SystemExit, match='below 0.995; nothing was written'):
+  with pytest.raises(SystemExit, match=r'below 0\.995; nothing was written'):
     train_feature_net.main(
       [
         f'--data_dir={tmp_path / "ingest"}',

@@ -1,0 +1,167 @@
+"""A server in a process of its own, and clients for it."""
+
+import json
+import os
+import pathlib
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import (
+  get_model_status_pb2,
+  model_service_pb2_grpc,
+  predict_pb2,
+  prediction_service_pb2_grpc,
+)
+
+NAME = 'digits'
+_TIMEOUT_S = 120
+
+
+def free_ports(count: int) -> list[int]:
+  sockets = [socket.socket() for _ in range(count)]
+  for free in sockets:
+    free.bind(('127.0.0.1', 0))
+  ports = [free.getsockname()[1] for free in sockets]
+  for free in sockets:
+    free.close()
+  return ports
+
+
+class Process:
+  """`python -m serving.server` with flags; its output is read line by line."""
+
+  def __init__(self, *flags: str) -> None:
+    self._process = subprocess.Popen(
+      [sys.executable, '-m', 'serving.server', *flags],
+      stdout=subprocess.PIPE,
+      stderr=subprocess.STDOUT,
+      text=True,
+      env={**os.environ, 'TF_CPP_MIN_LOG_LEVEL': '2', 'CUDA_VISIBLE_DEVICES': '-1'},
+    )
+    self.lines: list[str] = []
+    self._new: queue.Queue[str | None] = queue.Queue()
+    self._reader = threading.Thread(target=self._read, daemon=True)
+    self._reader.start()
+
+  def _read(self) -> None:
+    assert self._process.stdout is not None
+    for line in self._process.stdout:
+      self._new.put(line.rstrip('\n'))
+    self._new.put(None)
+
+  def wait_for(self, text: str) -> str:
+    """The first new line that holds `text`."""
+    while True:
+      line = self._new.get(timeout=_TIMEOUT_S)
+      assert line is not None, f'ended without {text!r}:\n' + '\n'.join(self.lines)
+      self.lines.append(line)
+      if text in line:
+        return line
+
+  def signal(self, number: int) -> None:
+    self._process.send_signal(number)
+
+  def exit_code(self) -> int:
+    code = self._process.wait(_TIMEOUT_S)
+    self._reader.join(_TIMEOUT_S)
+    while (line := self._new.get()) is not None:
+      self.lines.append(line)
+    assert self._process.stdout is not None
+    self._process.stdout.close()
+    return code
+
+  def stop(self) -> int:
+    if self._process.poll() is None:
+      self._process.send_signal(signal.SIGTERM)
+    return self.exit_code()
+
+
+class Server(Process):
+  """A process with both protocols on free ports."""
+
+  def __init__(self, base_path: pathlib.Path, *flags: str) -> None:
+    self.grpc_port, self.rest_port = free_ports(2)
+    super().__init__(
+      f'--port={self.grpc_port}',
+      f'--rest_api_port={self.rest_port}',
+      f'--model_name={NAME}',
+      f'--model_base_path={base_path}',
+      *flags,
+    )
+    self.channel = grpc.insecure_channel(
+      f'127.0.0.1:{self.grpc_port}', options=[('grpc.max_receive_message_length', -1)]
+    )
+    self.prediction = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
+    self.model = model_service_pb2_grpc.ModelServiceStub(self.channel)
+
+  def rest(
+    self, path: str, body: bytes | dict | None = None, method: str | None = None, **headers: str
+  ) -> tuple[int, bytes]:
+    """Status and body of the reply; POST if there is a body."""
+    data = json.dumps(body).encode() if isinstance(body, dict) else body
+    request = urllib.request.Request(
+      f'http://127.0.0.1:{self.rest_port}{path}',
+      data,
+      {key.replace('_', '-'): value for key, value in headers.items()},
+      method=method,
+    )
+    try:
+      with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:
+        return reply.status, reply.read()
+    except urllib.error.HTTPError as error:
+      with error:
+        return error.code, error.read()
+
+  def post(self, body: bytes | dict) -> Any:
+    """The reply of a Predict call that goes well."""
+    status, reply = self.rest(f'/v1/models/{NAME}:predict', body)
+    assert status == 200, reply
+    return json.loads(reply)
+
+  def predict(
+    self, signature: str, version: int | None = None, **inputs: np.ndarray
+  ) -> predict_pb2.PredictResponse:
+    return self.prediction.Predict(predict_request(signature, version, **inputs), _TIMEOUT_S)
+
+  def states(self) -> dict[int, str]:
+    request = get_model_status_pb2.GetModelStatusRequest()
+    request.model_spec.name = NAME
+    response = self.model.GetModelStatus(request, _TIMEOUT_S)
+    names = get_model_status_pb2.ModelVersionStatus.State.Name
+    return {s.version: names(s.state) for s in response.model_version_status}
+
+  def wait_for_states(self, **expected: str) -> None:
+    """Waits for states like `v2='AVAILABLE'`."""
+    wanted = {int(key[1:]): state for key, state in expected.items()}
+    end_s = time.monotonic() + _TIMEOUT_S
+    while (states := self.states()) != wanted:
+      assert time.monotonic() < end_s, (states, self.lines)
+      time.sleep(0.05)
+
+  def stop(self) -> int:
+    self.channel.close()
+    return super().stop()
+
+
+def predict_request(
+  signature: str, version: int | None = None, **inputs: np.ndarray
+) -> predict_pb2.PredictRequest:
+  request = predict_pb2.PredictRequest()
+  request.model_spec.name = NAME
+  request.model_spec.signature_name = signature
+  if version is not None:
+    request.model_spec.version.value = version
+  for key, value in inputs.items():
+    request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+  return request
