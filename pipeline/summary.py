@@ -2,12 +2,14 @@
 
 import json
 import pathlib
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import rich.box
 import rich.table
 
+from pipeline import next_steps
 from pipeline.console import Console
 from pipeline.stages import Line, Stage
 
@@ -72,26 +74,28 @@ def _show_paths(console: Console, folder: pathlib.Path) -> None:
     console.log(f'report     {report}')
   pushed = _read(folder / 'push' / 'pushed.json')
   if pushed:
-    base = pathlib.Path(pushed['path']).parent
     console.log(f'pushed     {pushed["path"]} (version {pushed["version"]})')
-    console.heading('Next')
-    for line in next_commands(pushed['model_name'], base, report):
-      console.rich.print(f'  {line}', markup=False, soft_wrap=True)
+    _show_next(console, folder, pushed)
 
 
-def next_commands(model_name: str, base: pathlib.Path, report: pathlib.Path) -> list[str]:
-  """Commands that serve the pushed model, call it and open the report."""
-  return [
-    '# serve it',
-    'tensorflow_model_server --port=8500 --rest_api_port=8501'
-    f' --model_name={model_name} --model_base_path={base.resolve()}',
-    '# call it',
-    'curl -s localhost:8501/v1/models/'
-    + model_name
-    + """:predict -d '{"instances": [{"seed": 1, "label": 7}]}'""",
-    '# open the report',
-    f'python -m webbrowser file://{report.resolve()}',
-  ]
+def _show_next(console: Console, folder: pathlib.Path, pushed: dict[str, Any]) -> None:
+  """Commands to copy from the terminal."""
+  name, base = pushed['model_name'], str(pathlib.Path(pushed['path']).parent)
+  python, report = _relative(sys.executable), folder / 'report' / 'report.html'
+  num_classes = (_read(folder / 'train' / 'model.json') or {}).get('num_classes', 0)
+  console.heading('Next')
+  for comment, command in (
+    ('serve it', next_steps.serve_here(name, base, python)),
+    ('call it', next_steps.call(name, num_classes, python)),
+    ('open the report', f'{python} -m webbrowser {report.resolve().as_uri()}'),
+  ):
+    console.rich.print(f'  # {comment}\n  {command}', markup=False, soft_wrap=True)
+
+
+def _relative(path: str) -> str:
+  """The path as typed from the current directory, if it is below it."""
+  here = pathlib.Path.cwd()
+  return str(pathlib.Path(path).relative_to(here)) if path.startswith(f'{here}/') else path
 
 
 def _table(*columns: str) -> rich.table.Table:

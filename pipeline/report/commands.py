@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import shlex
 
+from pipeline import next_steps
 from pipeline.report import facts
 
 
@@ -36,34 +37,17 @@ def commands(run: facts.Run) -> list[Command]:
 
 def _serving(run: facts.Run) -> list[Command]:
   name = str(run.pushed['model_name'])
-  base = pathlib.PurePath(str(run.pushed['path'])).parent
-  mount = _quoted(base) if base.is_absolute() else f'"$PWD"/{_quoted(base)}'
+  base = str(pathlib.PurePath(str(run.pushed['path'])).parent)
   return [
+    Command(title='Serve it on this machine', code=next_steps.serve_here(name, base)),
     Command(
-      title='Serve it with TensorFlow Serving',
-      code=f'docker run --rm -p 8500:8500 -p 8501:8501 \\\n  -v {mount}:/models/{name} \\\n'
-      f'  -e MODEL_NAME={name} tensorflow/serving',
+      title='Serve it with TensorFlow Serving', code=next_steps.serve_with_docker(name, base)
     ),
     Command(
-      title='Serve it without Docker',
-      code='tensorflow_model_server --port=8500 --rest_api_port=8501 \\\n'
-      f'  --model_name={name} --model_base_path={mount}',
+      title='Call it: a seed in, a PNG out',
+      code=next_steps.call(name, len(run.class_names)),
     ),
-    Command(title='Call it: a seed in, a PNG out', code=_call(run, name)),
   ]
-
-
-def _call(run: facts.Run, name: str) -> str:
-  label = ', "label": [0]' if run.class_names else ''
-  body = f'{{"signature_name": "serving_default", "inputs": {{"seed": [7]{label}}}}}'
-  save = (
-    'import base64, json, sys; '
-    'sys.stdout.buffer.write(base64.b64decode(json.load(sys.stdin)["outputs"][0]["b64"]))'
-  )
-  return (
-    f"curl -s localhost:8501/v1/models/{name}:predict \\\n  -d '{body}' \\\n"
-    f"  | python -c '{save}' > sample.png"
-  )
 
 
 def _embed(run: facts.Run) -> Command:

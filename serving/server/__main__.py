@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from serving.server import ports
 from serving.server.options import Options, StartError
 
 _HELP = {
@@ -36,10 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
   options = parse(arguments)
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
   logging.basicConfig(level=logging.INFO, format='%(asctime)s %(levelname).1s %(message)s')
-  from serving.server import lifetime  # here, because TensorFlow takes seconds to import
-
-  logging.getLogger('tensorflow').setLevel(logging.ERROR)
   try:
+    for port in (options.port, options.rest_api_port):
+      ports.check_free(options.host, port)
+    from serving.server import lifetime  # here, because TensorFlow takes seconds to import
+
+    logging.getLogger('tensorflow').setLevel(logging.ERROR)
     asyncio.run(lifetime.serve(options))
   except StartError as error:
     print(error, file=sys.stderr)

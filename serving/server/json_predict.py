@@ -14,7 +14,7 @@ from serving.server import json_tensor, json_text
 from serving.server.errors import Code, ServingError, invalid
 from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Servable
 
-_Infos = Mapping[str, TensorInfo]
+_Infos = dict[str, TensorInfo]  # no map of a message: those raise on a name that is not UTF-8
 _Object = dict[str, Any]
 
 
@@ -56,12 +56,13 @@ def is_row(document: _Object) -> bool:
   return 'instances' in document
 
 
-def inputs_of(document: _Object, infos: _Infos) -> Arrays:
-  """The tensors of a request, for a signature's inputs.
+def inputs_of(document: _Object, signature: SignatureDef) -> Arrays:
+  """The tensors of a request, one for each input of the signature.
 
   Raises:
     ServingError: INVALID_ARGUMENT or UNIMPLEMENTED, as `json_tensor.to_array`.
   """
+  infos = dict(signature.inputs)
   if not is_row(document):
     return _columns(document['inputs'], infos)
   instances = document['instances']

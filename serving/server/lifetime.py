@@ -27,8 +27,6 @@ async def serve(options: Options) -> None:
   stop = asyncio.Event()
   for number in (signal.SIGTERM, signal.SIGINT):
     asyncio.get_running_loop().add_signal_handler(number, stop.set)
-  for port in (options.port, options.rest_api_port):
-    ports.check_free(options.host, port)
   model = _model(options)
   model.start()
   try:

@@ -9,7 +9,7 @@ from serving.server.options import StartError
 
 
 def check_free(host: str, port: int) -> None:
-  """Finds a taken port before the long load, not after it; port 0 is off.
+  """Finds a taken port before the slow start, not after it; port 0 is off.
 
   Raises:
     StartError: it is taken, or the host is not this machine.

@@ -97,7 +97,7 @@ class RestService:
     document = json_text.parse_object(body)
     with self._models.use(spec) as servable:
       signature = json_predict.signature_of(document, servable)
-      inputs = json_predict.inputs_of(document, signature.inputs)
+      inputs = json_predict.inputs_of(document, signature)
       outputs = predict_arrays(servable, signature, inputs)
     return json_predict.body(outputs, row=json_predict.is_row(document))
 

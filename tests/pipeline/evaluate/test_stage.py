@@ -51,7 +51,7 @@ def _train(folder, network, steps=_STEPS):
 
 
 def _evaluate(ingest_dir, train_dir, output, **settings):
-  settings = {'num_eval_images': 150, 'num_selection_images': 130} | settings
+  settings = {'num_eval_images': 150, 'num_selection_images': 150} | settings
   console = Console(rich.console.Console(file=io.StringIO(), soft_wrap=True))
   inputs = {'ingest': ingest_dir, 'train': train_dir}
   output.mkdir()

@@ -46,7 +46,7 @@ def test_a_pushed_run_tells_everything_in_order(run):
     'train 1,441 1,440 1,440',
     'push 17.0 s 2026-11-21 21:07:00',
     '-e MODEL_NAME=digits',
-    '"signature_name": "serving_default", "inputs": {"seed": [7], "label": [0]}',
+    '{"inputs": {"seed": [7], "label": [2]}}',
     'python -m pipeline.run --flagfile=runs/small/replay.flags',
     '--train_steps=40',
     'tensorflow 2.21.0',

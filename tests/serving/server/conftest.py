@@ -33,6 +33,7 @@ def odd_model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
   module = tf.Module()
   text = tf.TensorSpec([None], tf.string, 'text')
   number = tf.TensorSpec([None, 1], tf.float32, 'number')
+  steps = tf.TensorSpec([], tf.int32, 'steps')
   half = tf.TensorSpec([None], tf.float16, 'half')
   signatures = {
     'serving_default': tf.function(
@@ -46,6 +47,10 @@ def odd_model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
       lambda number: {'first': number[:1], 'all': number}, input_signature=[number]
     ),
     'half': tf.function(lambda half: {'out': half}, input_signature=[half]),
+    'slow': tf.function(
+      lambda steps: {'out': tf.while_loop(lambda i: i < steps, lambda i: (i + 1,), [0])},
+      input_signature=[steps],
+    ),
     'to_half': tf.function(
       lambda number: {'out': tf.cast(number, tf.float16)}, input_signature=[number]
     ),

@@ -215,8 +215,8 @@ def test_paths_outside_the_api_are_plain_404(server: live.Server):
     (b'{}', "Missing 'inputs' or 'instances' key"),
     (
       b'{"inputs": 1, "instances": 1}',
-      'JSON Value: {\n    "inputs": 1,\n    "instances": 1\n} Not formatted correctly expecting only'
-      " one of 'inputs' or 'instances' keys to exist ",
+      'JSON Value: {\n    "inputs": 1,\n    "instances": 1\n} Not formatted correctly expecting'
+      " only one of 'inputs' or 'instances' keys to exist ",
     ),
     (
       b'{"instances": 1}',
@@ -228,8 +228,8 @@ def test_paths_outside_the_api_are_plain_404(server: live.Server):
     ),
     (
       b'{"signature_name": 1}',
-      'JSON Value: {\n    "signature_name": 1\n} not formatted correctly. \'signature_name\' key must'
-      ' be a string value.',
+      'JSON Value: {\n    "signature_name": 1\n} not formatted correctly. \'signature_name\' key'
+      ' must be a string value.',
     ),
     (
       b'{"signature_name": "s", "instances": [1]}',
@@ -252,8 +252,8 @@ def test_paths_outside_the_api_are_plain_404(server: live.Server):
     (b'{"inputs": {"seed": [1]}}', "Missing named input: label in 'inputs' object."),
     (
       b'{"instances": [{"seed": 1}]}',
-      'Failed to process element: 0 of \'instances\' list. JSON object: {\n    "seed": 1\n} keys must'
-      ' be equal to: label,seed',
+      'Failed to process element: 0 of \'instances\' list. JSON object: {\n    "seed": 1\n} keys'
+      ' must be equal to: label,seed',
     ),
     (
       b'{"instances": [{"seed": 1, "label": 0, "x": 1}]}',

@@ -1,0 +1,108 @@
+import pathlib
+import shutil
+import signal
+import socket
+import threading
+import urllib.error
+
+import grpc
+import numpy as np
+import pytest
+
+from serving import push
+from tests.serving.server import live
+
+ONE = {'seed': np.array([1]), 'label': np.array([0])}
+QUICK = ('--max_num_load_retries=0', '--load_retry_interval_micros=1000')
+
+
+def test_ready_line_names_the_addresses(server: live.Server):
+  lines = [line for line in server.lines if line.startswith('Serving')]
+  assert lines == [
+    f'Serving digits version 1 on gRPC 127.0.0.1:{server.grpc_port} and REST'
+    f' http://127.0.0.1:{server.rest_port}/v1/models/ (this machine only; --host=0.0.0.0 opens it'
+    ' to others)'
+  ]
+  assert 'unknown flag: --some_future_flag=7 (ignored)' in server.lines
+
+
+def test_versions_come_and_go_under_a_live_server(
+  saved_model: pathlib.Path, tmp_path: pathlib.Path
+):
+  base = tmp_path / 'digits'
+  server = live.Server(base, *QUICK)
+  try:
+    server.wait_for('Waiting')  # there is no folder yet
+    with pytest.raises(ConnectionRefusedError):
+      socket.create_connection(('127.0.0.1', server.rest_port), 10)
+    push.publish(saved_model, tmp_path, 'digits')
+    server.wait_for('Serving digits version 1')
+    assert server.predict('', **ONE).model_spec.version.value == 1
+
+    push.publish(saved_model, tmp_path, 'digits')
+    server.wait_for_states(v2='AVAILABLE', v1='END')
+    assert server.predict('', **ONE).model_spec.version.value == 2
+    with pytest.raises(grpc.RpcError, match=r'Specific\(digits, 1\)'):
+      server.predict('', 1, **ONE)
+
+    shutil.copytree(saved_model, base / 'damaged')
+    (base / 'damaged' / 'saved_model.pb').write_bytes(b'\xff' * 9)
+    (base / 'damaged').rename(base / '3')
+    server.wait_for_states(v3='END', v2='AVAILABLE', v1='END')
+    server.wait_for('version 3 could not be loaded')
+    assert 'Version 2 goes on.' in server.lines[-1]
+    assert server.predict('', **ONE).model_spec.version.value == 2
+
+    shutil.rmtree(base)
+    assert server.predict('', **ONE).model_spec.version.value == 2
+    assert server.rest('/v1/models/digits')[0] == 200
+  finally:
+    assert server.stop() == 0
+  assert not [line for line in server.lines if 'Traceback' in line]
+
+
+def test_first_version_that_fails_ends_with_255(saved_model: pathlib.Path, tmp_path: pathlib.Path):
+  shutil.copytree(saved_model, tmp_path / '1')
+  (tmp_path / '1' / 'assets.extra' / 'tf_serving_warmup_requests').write_bytes(b'no records')
+  server = live.Server(tmp_path, *QUICK)
+  line = server.wait_for('Failed to start server. Error: ')
+  assert 'servable(s) did not become available: digits' in line
+  assert server.stop() == 255
+  assert not [line for line in server.lines if 'Traceback' in line]
+
+
+def test_sigint_ends_a_server_that_waits(tmp_path: pathlib.Path):
+  server = live.Server(tmp_path)
+  server.wait_for('Waiting')
+  server.signal(signal.SIGINT)
+  assert server.exit_code() == 0
+  server.channel.close()
+
+
+def test_running_requests_end_well_after_sigterm(odd_model: pathlib.Path, tmp_path: pathlib.Path):
+  shutil.copytree(odd_model, tmp_path / '1')
+  server = live.Server(tmp_path)
+  server.wait_for('Serving')
+  steps, answers = 200_000, {}
+
+  def ask_grpc() -> None:
+    answers['grpc'] = server.predict('slow', steps=np.array(steps, np.int32))
+
+  def ask_rest() -> None:
+    answers['rest'] = server.post({'signature_name': 'slow', 'inputs': steps})
+
+  threads = [threading.Thread(target=ask) for ask in (ask_grpc, ask_rest)]
+  for thread in threads:
+    thread.start()
+    thread.join(0.2)  # under way, not done
+  assert not answers
+  server.signal(signal.SIGTERM)
+  server.wait_for('Stopping')
+  for thread in threads:
+    thread.join(60)
+  assert answers['grpc'].outputs['out'].int_val == [steps]
+  assert answers['rest'] == {'outputs': steps}
+  assert server.exit_code() == 0
+  with pytest.raises(urllib.error.URLError):
+    server.rest('/v1/models/digits')
+  server.channel.close()

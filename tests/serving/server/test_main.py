@@ -1,0 +1,58 @@
+import os
+import socket
+
+import pytest
+
+from serving.server.__main__ import main, parse
+
+BASE = '--model_base_path=somewhere'
+
+
+def test_defaults_are_tf_servings():
+  options = parse([BASE])
+  assert (options.port, options.rest_api_port, options.rest_api_timeout_in_ms) == (8500, 0, 30_000)
+  assert (options.model_name, options.model_base_path) == ('default', 'somewhere')
+  assert options.file_system_poll_wait_seconds == 1
+  assert (options.max_num_load_retries, options.load_retry_interval_micros) == (5, 60_000_000)
+  assert options.enable_model_warmup
+  assert options.grpc_max_threads == options.rest_api_num_threads == 4 * os.cpu_count()
+  assert options.host == '127.0.0.1'  # not TF Serving's
+
+
+@pytest.mark.parametrize(
+  ('flag', 'value'),
+  [
+    ('--enable_model_warmup', True),
+    ('--enable_model_warmup=true', True),
+    ('--enable_model_warmup=1', True),
+    ('--enable_model_warmup=false', False),
+    ('--enable_model_warmup=0', False),
+  ],
+)
+def test_booleans(flag: str, value: bool):
+  assert parse([BASE, flag]).enable_model_warmup is value
+
+
+def test_unknown_flags_are_printed(capsys: pytest.CaptureFixture):
+  assert parse([BASE, '--port=1', '--some_future_flag=7', '--por=2']).port == 1
+  assert capsys.readouterr().err == (
+    'unknown flag: --some_future_flag=7 (ignored)\nunknown flag: --por=2 (ignored)\n'
+  )
+
+
+@pytest.mark.parametrize('flags', [[], [BASE, '--port=x'], [BASE, '--enable_model_warmup=maybe']])
+def test_wrong_flags_end_with_2(flags: list[str], capsys: pytest.CaptureFixture):
+  with pytest.raises(SystemExit, match='2'):
+    parse(flags)
+  assert 'Traceback' not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('flag', ['port', 'rest_api_port'])
+def test_taken_port_is_one_line_and_1(flag: str, capsys: pytest.CaptureFixture):
+  with socket.create_server(('127.0.0.1', 0)) as other:
+    number = other.getsockname()[1]
+    assert main([BASE, '--port=0', f'--{flag}={number}']) == 1
+  lines = capsys.readouterr().err.splitlines()
+  assert len(lines) == 1
+  assert f'127.0.0.1:{number}: Address already in use' in lines[0]
+  assert f'--{flag}' in lines[0]

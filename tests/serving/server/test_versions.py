@@ -1,0 +1,198 @@
+import contextlib
+import pathlib
+import shutil
+import time
+
+import pytest
+
+from serving.server import versions
+from serving.server.errors import Code, ServingError
+from serving.server.versions import AVAILABLE, END, LOADING
+
+
+class Loader:
+  """Loads any folder that holds a file `good`; notes what happens, in order."""
+
+  def __init__(self) -> None:
+    self.events: list[str] = []
+
+  def __call__(self, name: str, version: int, path: pathlib.Path) -> 'Loader._Loaded':
+    self.events.append(f'load {version}')
+    if not (path / 'good').exists():
+      raise ServingError(Code.DATA_LOSS, f'{version} is damaged')
+    return Loader._Loaded(version, self.events)
+
+  class _Loaded:
+    def __init__(self, version: int, events: list[str]) -> None:
+      self.version, self._events, self.num_users = version, events, 0
+
+    @contextlib.contextmanager
+    def in_use(self):
+      self.num_users += 1
+      yield
+      self.num_users -= 1
+
+    def close(self, timeout_s: float | None = None) -> None:
+      self._events.append(f'close {self.version}')
+
+
+class Model(versions.ModelVersions):
+  """Versions in a folder, looked at by hand."""
+
+  def __init__(self, base: pathlib.Path, **policy) -> None:
+    self.base, self.loader = base, Loader()
+    super().__init__('m', base, self.loader, versions.Policy(**policy))
+
+  def push(self, *numbers: int, good: bool = True) -> None:
+    for number in numbers:
+      (self.base / str(number)).mkdir(parents=True, exist_ok=True)
+      if good:
+        (self.base / str(number) / 'good').touch()
+
+  def tick(self) -> dict[int, int]:
+    self.look()
+    self.reconcile()
+    return {number: state for number, state, _ in self.statuses()}
+
+
+@pytest.fixture
+def model(tmp_path: pathlib.Path) -> Model:
+  return Model(tmp_path, max_retries=1, retry_interval_s=0)
+
+
+def test_find_takes_folders_whose_names_are_numbers(tmp_path: pathlib.Path):
+  for name in ('00000123', '7', '-9', '1_000', 'v8', '.incoming-5', '9' * 30):
+    (tmp_path / name).mkdir()
+  (tmp_path / '124').write_text('a file')
+  assert versions.find(tmp_path) == {
+    123: tmp_path / '00000123',
+    7: tmp_path / '7',
+    -9: tmp_path / '-9',
+  }
+
+
+def test_new_version_is_loaded_before_the_old_one_goes(model: Model):
+  model.push(1)
+  assert model.tick() == {1: AVAILABLE}
+  model.push(3, 2)
+  assert model.tick() == {3: AVAILABLE, 1: END}
+  assert model.loader.events == ['load 1', 'load 3', 'close 1']
+  with model.use(None) as servable:
+    assert servable.version == 3
+    assert servable.num_users == 1
+  assert servable.num_users == 0
+
+
+def test_broken_version_leaves_the_old_one(model: Model):
+  model.push(1)
+  model.tick()
+  model.push(2, good=False)
+  assert model.tick() == {2: LOADING, 1: AVAILABLE}
+  assert model.tick() == {2: END, 1: AVAILABLE}
+  assert model.tick() == {2: END, 1: AVAILABLE}
+  assert model.loader.events == ['load 1', 'load 2', 'load 2']
+  assert model.statuses()[0][2].code is Code.DATA_LOSS
+  with model.use(None) as servable:
+    assert servable.version == 1
+
+
+def test_half_copied_version_is_served_when_it_is_whole(model: Model):
+  model.push(1)
+  model.tick()
+  model.push(2, good=False)
+  model.tick()
+  model.push(2)
+  assert model.tick() == {2: AVAILABLE, 1: END}
+  assert model.statuses()[0][2] is None
+
+
+def test_retry_waits_for_its_time(tmp_path: pathlib.Path):
+  model = Model(tmp_path, retry_interval_s=3600)
+  model.push(1, good=False)
+  assert model.tick() == model.tick() == {1: LOADING}
+  assert model.loader.events == ['load 1']
+  assert model._pause_s() == 1.0  # the look for new versions comes first
+  assert 3000 < model._versions[1].retry_at_s - time.monotonic() <= 3600
+
+
+def test_removed_version_gives_way_to_the_one_before(model: Model):
+  model.push(1, 2)
+  model.tick()
+  shutil.rmtree(model.base / '2')
+  assert model.tick() == {2: END, 1: AVAILABLE}
+  assert model.loader.events == ['load 2', 'load 1', 'close 2']
+  model.push(2)
+  assert model.tick() == {2: AVAILABLE, 1: END}
+
+
+def test_last_version_removed_is_unloaded(model: Model):
+  model.push(1)
+  model.tick()
+  shutil.rmtree(model.base / '1')
+  assert model.tick() == {1: END}
+  with pytest.raises(ServingError, match=r'NOT_FOUND: .*Latest\(m\)'), model.use(None):
+    pass
+
+
+def test_removed_base_folder_changes_nothing(model: Model):
+  model.push(1)
+  model.tick()
+  shutil.rmtree(model.base)
+  assert model.tick() == {1: AVAILABLE}
+
+
+def test_replaced_broken_version_is_tried_anew(model: Model):
+  model.push(1, good=False)
+  model.tick()
+  model.tick()
+  shutil.rmtree(model.base / '1')
+  assert model.tick() == {1: END}
+  model.push(1)
+  assert model.tick() == {1: AVAILABLE}
+
+
+def test_first_tells_the_first_version_served(model: Model):
+  model.tick()
+  assert not model.first.done()
+  model.push(4)
+  model.tick()
+  assert model.first.result(0) == 4
+
+
+def test_first_tells_why_there_is_none(model: Model):
+  model.push(4, good=False)
+  model.tick()
+  assert not model.first.done()
+  model.tick()
+  with pytest.raises(ServingError, match='4 is damaged'):
+    model.first.result(0)
+
+
+def test_asked_for_version_must_be_served(model: Model):
+  model.push(1)
+  model.tick()
+  with model.use(1) as servable:
+    assert servable.version == 1
+  with pytest.raises(ServingError, match=r'NOT_FOUND: .*Specific\(m, 2\)'), model.use(2):
+    pass
+
+
+def test_latest_keeps_as_many_as_asked(tmp_path: pathlib.Path):
+  found = dict.fromkeys((1, 5, 3), tmp_path)
+  assert set(versions.latest(found)) == {5}
+  assert set(versions.latest(found, 2)) == {5, 3}
+  assert set(versions.latest({}, 2)) == set()
+
+
+@pytest.mark.parametrize('poll_s', [0, -1])
+def test_thread_looks_once_or_never(tmp_path: pathlib.Path, poll_s: int):
+  model = Model(tmp_path, poll_s=poll_s)
+  model.push(1)
+  model.start()
+  if poll_s == 0:
+    assert model.first.result(10) == 1
+    model.push(2)
+  model.stop(0)
+  model._thread.join(10)
+  assert not model._thread.is_alive()
+  assert model.loader.events == (['load 1', 'close 1'] if poll_s == 0 else [])
