@@ -130,7 +130,7 @@ class TrainConfig(_Checked):
   )
   latent_size: int = _field(64, 'Length of the latent vector.', min=1, max=4096)
   loss: str = _field(
-    'relativistic',
+    'hinge',
     'Adversarial loss. relativistic: pairing loss, arXiv:2501.05441.',
     choices=LOSSES,
   )
@@ -145,8 +145,8 @@ class TrainConfig(_Checked):
   )
   adam_beta1: float = _field(0.0, "Adam's first-moment decay.", min=0, max=0.9999)
   adam_beta2: float = _field(0.99, "Adam's second-moment decay.", min=0, max=0.999999)
-  r1_gamma: float = _field(1.0, 'Weight of the R1 penalty on real images; 0 is off.', min=0)
-  r2_gamma: float = _field(1.0, 'Weight of the R2 penalty on generated images; 0 is off.', min=0)
+  r1_gamma: float = _field(0.1, 'Weight of the R1 penalty on real images; 0 is off.', min=0)
+  r2_gamma: float = _field(0.0, 'Weight of the R2 penalty on generated images; 0 is off.', min=0)
   penalty_every_steps: int = _field(
     4, 'Steps between lazy penalties; their weight is multiplied by it.', min=1
   )

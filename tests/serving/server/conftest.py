@@ -48,7 +48,7 @@ def odd_model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     ),
     'half': tf.function(lambda half: {'out': half}, input_signature=[half]),
     'slow': tf.function(
-      lambda steps: {'out': tf.while_loop(lambda i: i < steps, lambda i: (i + 1,), [0])},
+      lambda steps: {'out': tf.while_loop(lambda i: i < steps, lambda i: (i + 1,), [0])[0]},
       input_signature=[steps],
     ),
     'to_half': tf.function(
