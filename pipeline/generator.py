@@ -1,14 +1,15 @@
 """The trained generator as later stages see it: float32, outside any strategy."""
 
 import dataclasses
+import functools
 import pathlib
-import zipfile
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from pipeline import errors, networks
+from pipeline import networks, npz
 from pipeline.networks import ModelSpec
 
 _BATCH_SIZE = 500  # images per call; larger batches only cost memory
@@ -22,6 +23,11 @@ class Generator:
   model: tf_keras.Model  # latents (, labels) -> [B, H, W, C] in [-1, 1]
   discriminator: tf_keras.Model  # images (, labels) -> [B]
 
+  @functools.cached_property
+  def _call(self) -> Callable[[list[tf.Tensor]], tf.Tensor]:
+    """The model as a graph, traced once for any batch size."""
+    return tf.function(lambda inputs: self.model(inputs, training=False), reduce_retracing=True)
+
   def images(self, latents: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
     """Makes images.
 
@@ -32,13 +38,12 @@ class Generator:
     Returns:
       [N, H, W, C] float32 in [0, 1].
     """
-    call = tf.function(self.model, reduce_retracing=True)
     batches = []
     for start in range(0, len(latents), _BATCH_SIZE):
       inputs = [tf.constant(latents[start : start + _BATCH_SIZE])]
       if labels is not None and self.spec.is_conditional:
         inputs.append(tf.constant(labels[start : start + _BATCH_SIZE], tf.int32))
-      batches.append((call(inputs, training=False).numpy() + 1) / 2)
+      batches.append((self._call(inputs).numpy() + 1) / 2)
     return np.concatenate(batches)
 
 
@@ -72,13 +77,8 @@ def load_generator(train_dir: pathlib.Path, snapshot: str) -> Generator:
   spec = ModelSpec.load(train_dir / 'model.json')
   pair = networks.build(spec)
   path = train_dir / snapshot
-  try:
-    with np.load(path, allow_pickle=False) as arrays:
-      for name, model in (('generator', pair.generator), ('discriminator', pair.discriminator)):
-        keys = sorted(key for key in arrays.files if key.startswith(name))
-        model.set_weights([arrays[key] for key in keys])
-  except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-    raise errors.ArtifactError(
-      f'{path} is not a snapshot of {spec.network} ({error}). Run the train stage again.'
-    ) from error
+  with npz.opened(path, f'snapshot of {spec.network}') as arrays:
+    for name, model in (('generator', pair.generator), ('discriminator', pair.discriminator)):
+      keys = sorted(key for key in arrays.files if key.startswith(name))
+      model.set_weights([arrays[key] for key in keys])
   return Generator(spec, pair.generator, pair.discriminator)

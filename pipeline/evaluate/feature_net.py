@@ -18,8 +18,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from pipeline import errors
-from pipeline.evaluate import feature_model, feature_training, npz
+from pipeline import errors, npz
+from pipeline.evaluate import feature_model, feature_training
 
 MNIST_WEIGHTS = pathlib.Path(__file__).parent / 'weights' / 'mnist.npz'
 FIT_STEPS = 600  # updates that fit a network to a data set of its own

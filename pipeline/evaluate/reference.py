@@ -8,8 +8,8 @@ import pathlib
 
 import numpy as np
 
-from pipeline import errors
-from pipeline.evaluate import frechet, npz
+from pipeline import errors, npz
+from pipeline.evaluate import frechet
 from pipeline.evaluate.feature_net import FeatureNet, Reading
 
 MNIST_TEST = pathlib.Path(__file__).parent / 'weights' / 'mnist_test.npz'

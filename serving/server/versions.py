@@ -150,10 +150,13 @@ class ModelVersions:
   def _run(self) -> None:
     looking = self._policy.poll_s >= 0
     while not self._stop.is_set():
-      if looking:
-        self.look()
-        looking = self._policy.poll_s > 0
-      self.reconcile()
+      try:
+        if looking:
+          self.look()
+        self.reconcile()
+      except Exception:  # a defect must not end the watch: later versions may go well
+        _log.exception('%s: could not follow its folder', self.name)
+      looking = self._policy.poll_s > 0
       self._stop.wait(self._pause_s())
 
   def _pause_s(self) -> float | None:

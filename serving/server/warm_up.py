@@ -15,6 +15,7 @@ from serving.server.servable import Servable
 
 _FILE = 'assets.extra/tf_serving_warmup_requests'
 _MAX_RECORDS = 1000
+_HINT = 'Please verify your warmup data is in TFRecord format.'
 
 
 def warm_up(servable: Servable, saved_model_dir: pathlib.Path) -> int:
@@ -33,9 +34,10 @@ def warm_up(servable: Servable, saved_model_dir: pathlib.Path) -> int:
       if num_records > _MAX_RECORDS:
         raise invalid(f'Number of warmup records exceeds the maximum ({_MAX_RECORDS}) at {path}')
       _answer(servable, prediction_log_pb2.PredictionLog.FromString(record))
+    if not num_records and path.stat().st_size:  # the reader passes over a cut first header
+      raise ServingError(Code.DATA_LOSS, f'{path} is cut. {_HINT}')
   except tf.errors.OpError as error:
-    hint = 'Please verify your warmup data is in TFRecord format.'
-    raise from_number(error.error_code, f'{error.message}. {hint}') from error
+    raise from_number(error.error_code, f'{error.message}. {_HINT}') from error
   except message.DecodeError as error:
     raise invalid(f'Failed to parse warmup record: {num_records - 1} from {path}') from error
   return num_records

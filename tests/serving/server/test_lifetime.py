@@ -26,6 +26,7 @@ def test_ready_line_names_the_addresses(server: live.Server):
   assert 'unknown flag: --some_future_flag=7 (ignored)' in server.lines
 
 
+@pytest.mark.slow
 def test_versions_come_and_go_under_a_live_server(
   saved_model: pathlib.Path, tmp_path: pathlib.Path
 ):
@@ -61,16 +62,19 @@ def test_versions_come_and_go_under_a_live_server(
   assert not [line for line in server.lines if 'Traceback' in line]
 
 
+@pytest.mark.slow
 def test_first_version_that_fails_ends_with_255(saved_model: pathlib.Path, tmp_path: pathlib.Path):
   shutil.copytree(saved_model, tmp_path / '1')
   (tmp_path / '1' / 'assets.extra' / 'tf_serving_warmup_requests').write_bytes(b'no records')
   server = live.Server(tmp_path, *QUICK)
   line = server.wait_for('Failed to start server. Error: ')
   assert 'servable(s) did not become available: digits' in line
-  assert server.stop() == 255
+  assert server.exit_code() == 255
+  server.channel.close()
   assert not [line for line in server.lines if 'Traceback' in line]
 
 
+@pytest.mark.slow
 def test_sigint_ends_a_server_that_waits(tmp_path: pathlib.Path):
   server = live.Server(tmp_path)
   server.wait_for('Waiting')
@@ -79,6 +83,7 @@ def test_sigint_ends_a_server_that_waits(tmp_path: pathlib.Path):
   server.channel.close()
 
 
+@pytest.mark.slow
 def test_running_requests_end_well_after_sigterm(odd_model: pathlib.Path, tmp_path: pathlib.Path):
   shutil.copytree(odd_model, tmp_path / '1')
   server = live.Server(tmp_path)

@@ -1,9 +1,12 @@
+import asyncio
 import base64
 import gzip
 import http.client
 import json
 import pathlib
 import socket
+import threading
+import time
 
 import hypothesis
 import numpy as np
@@ -11,6 +14,8 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
 
+from serving.server import models, rest_service
+from serving.server.errors import HTTP_STATUS, ServingError
 from tests.serving.server import live
 
 SEEDS, LABELS = [3, 1, 2**40], [0, 2, 1]
@@ -410,6 +415,24 @@ def test_hostile_bodies_are_the_clients_mistake(server: live.Server, body: bytes
   status, reply = server.rest(f'{MODEL}:predict', body)
   assert status == 400
   json.loads(reply)
+
+
+def test_broken_body_is_the_clients_mistake(server: live.Server):
+  head = b'POST /v1/models/digits:predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n'
+  with socket.create_connection(('127.0.0.1', server.rest_port), 60) as connection:
+    connection.sendall(head)
+    time.sleep(0.05)  # the head alone reaches the handler, which then reads the body
+    connection.sendall(b'no size\r\n')
+    assert connection.recv(100).startswith(b'HTTP/1.1 400')
+
+
+def test_call_that_takes_too_long_is_a_504():
+  release = threading.Event()
+  service = rest_service.RestService(models.Models({}), 1, timeout_s=0.01)
+  with pytest.raises(ServingError, match='DEADLINE_EXCEEDED') as caught:
+    asyncio.run(service._in_pool(lambda body: release.wait(60) or body, b'', False))
+  release.set()
+  assert HTTP_STATUS[caught.value.code] == 504
 
 
 def test_broken_http_does_not_stop_the_server(server: live.Server):

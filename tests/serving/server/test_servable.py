@@ -125,9 +125,10 @@ def test_records_that_are_no_request_fail(loaded, folder: pathlib.Path, contents
   assert caught.value.code is code
 
 
-def test_damaged_file_fails(loaded: servable.Servable, saved_model, folder: pathlib.Path):
+@pytest.mark.parametrize('num_bytes', [5, 30, -1])
+def test_cut_file_fails(loaded: servable.Servable, saved_model, folder, num_bytes: int):
   contents = (saved_model / warmup.WARMUP_FILE).read_bytes()
-  (folder / warmup.WARMUP_FILE).write_bytes(contents[:-1])
+  (folder / warmup.WARMUP_FILE).write_bytes(contents[:num_bytes])
   with pytest.raises(ServingError, match='verify your warmup data') as caught:
     warm_up.warm_up(loaded, folder)
   assert caught.value.code is Code.DATA_LOSS

@@ -1,4 +1,4 @@
-"""Opens the judge's files, so that a damaged one is one clear line."""
+"""Opens .npz files, so that a damaged one is one clear line."""
 
 import contextlib
 import pathlib
@@ -30,5 +30,5 @@ def opened(path: pathlib.Path, what: str) -> Iterator[np.lib.npyio.NpzFile]:
       yield arrays
   except _DAMAGE as error:
     raise errors.ArtifactError(
-      f'{path} is no {what}: {error}. Reinstall forgeline, or run the evaluate stage anew.'
+      f'{path} is no {what}: {error}. Restore it, or run the stage that made it again.'
     ) from error
