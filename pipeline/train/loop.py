@@ -1,7 +1,5 @@
 """Many steps in one call of a compiled function, over the replicas of a strategy."""
 
-import math
-
 import tensorflow as tf
 
 from pipeline.config import TrainConfig
@@ -41,20 +39,21 @@ class TrainLoop:
       num_steps: scalar int64.
 
     Returns:
-      Metrics, each the mean over the steps, and the seconds spent waiting for batches (NaN with
-      --deterministic).
+      Metrics, each the mean over the steps, and the seconds spent waiting for batches (0, because
+      unmeasured, with --deterministic).
     """
     totals = {name: tf.constant(0.0) for name in _NAMES}
-    waited_s = tf.constant(0.0, tf.float64)
+    waited_s, finished_s = tf.constant(0.0, tf.float64), self._clock_s()
     for _ in tf.range(num_steps):
       tf.autograph.experimental.set_loop_options(parallel_iterations=1)
-      start_s = self._clock_s()
-      with tf.control_dependencies([start_s]):
-        pixels, labels = next(batches)  # type: ignore[call-overload]
+      pixels, labels = next(batches)  # type: ignore[call-overload]
       with tf.control_dependencies(tf.nest.flatten([pixels, labels], expand_composites=True)):
-        waited_s += self._clock_s() - start_s
+        # A batch that came before the last step was through made nobody wait.
+        waited_s += tf.maximum(self._clock_s() - finished_s, 0.0)
       metrics = self._step(pixels, labels)
       totals = {name: totals[name] + metrics[name] for name in _NAMES}
+      with tf.control_dependencies(self._results()):
+        finished_s = self._clock_s()
     steps = tf.cast(num_steps, tf.float32)
     # A lazy penalty is zero on the steps between.
     every = float(self._config.penalty_every_steps)
@@ -66,7 +65,12 @@ class TrainLoop:
 
   def _clock_s(self) -> tf.Tensor:
     # TensorFlow refuses to read the time where everything must be reproducible.
-    return tf.constant(math.nan, tf.float64) if self._config.deterministic else tf.timestamp()
+    return tf.constant(0.0, tf.float64) if self._config.deterministic else tf.timestamp()
+
+  def _results(self) -> list[tf.Tensor]:
+    """What a step writes last, read after it is written."""
+    variables = self._state.average.weights + self._state.pair.discriminator.trainable_variables
+    return [tf.convert_to_tensor(variable) for variable in variables]
 
   def _step(self, pixels: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
     state, config = self._state, self._config

@@ -90,15 +90,15 @@ def _write_facts(
     'steps': int(state.step),
     'images_seen': int(state.step) * config.batch_size,
     'seconds': round(seconds, 3),
-    'input_wait_share': _share(waited_s, seconds),
+    'input_wait_share': _wait_share(config, waited_s, seconds),
     'peak_memory_mib': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
   }
   artifacts.write_text(path, json.dumps(facts, indent=2) + '\n')
 
 
-def _share(part_s: float, whole_s: float) -> float | None:
-  """Part of a time; None where it was not measured."""
-  return round(part_s / whole_s, 5) if math.isfinite(part_s) and whole_s > 0 else None
+def _wait_share(config: TrainConfig, waited_s: float, seconds: float) -> float | None:
+  """Part of the training time spent waiting for input; None where no clock may be read."""
+  return None if config.deterministic or not seconds else round(waited_s / seconds, 5)
 
 
 @dataclasses.dataclass
@@ -165,7 +165,10 @@ class Controller:
     progress.update(step, G=metrics['generator_loss'], D=metrics['discriminator_loss'])
     if self._is_due(step, self.config.log_every_steps):
       records.scalars(
-        step, self._record(step, metrics, (step - first_step) / seconds, _share(waited_s, seconds))
+        step,
+        self._record(
+          step, metrics, (step - first_step) / seconds, _wait_share(self.config, waited_s, seconds)
+        ),
       )
     return waited_s
 

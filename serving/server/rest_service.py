@@ -33,14 +33,21 @@ _GET = re.compile(
 )
 _MAX_BODY_BYTES = 2**31 - 1  # as gRPC's
 _MAX_INFLATED_BYTES = 100 * 2**20
+_BODY_TIMEOUT_S = 60.0  # for a body to arrive, not for its computation
 _log = logging.getLogger(__name__)
 
 
 class RestService:
   """Answers HTTP requests for `models`, at most `num_threads` at once."""
 
-  def __init__(self, models: Models, num_threads: int, timeout_s: float | None) -> None:
-    self._models, self._timeout_s = models, timeout_s
+  def __init__(
+    self,
+    models: Models,
+    num_threads: int,
+    timeout_s: float | None,
+    body_timeout_s: float = _BODY_TIMEOUT_S,
+  ) -> None:
+    self._models, self._timeout_s, self._body_timeout_s = models, timeout_s, body_timeout_s
     self._pool = futures.ThreadPoolExecutor(num_threads, thread_name_prefix='rest')
 
   def runner(self, grace_s: float) -> web.AppRunner:
@@ -48,7 +55,11 @@ class RestService:
     application = web.Application(client_max_size=_MAX_BODY_BYTES)
     application.router.add_route('*', '/{path:.*}', self._handle)
     return web.AppRunner(
-      application, access_log=None, auto_decompress=False, shutdown_timeout=grace_s
+      application,
+      access_log=None,
+      auto_decompress=False,
+      shutdown_timeout=grace_s,
+      lingering_time=1.0,
     )
 
   async def _handle(self, request: web.Request) -> web.Response:
@@ -56,12 +67,16 @@ class RestService:
     if not _API.fullmatch(path):
       return web.Response(status=404, text='Not Found')
     try:
-      body = await request.read()
+      body = await asyncio.wait_for(request.read(), self._body_timeout_s)
       gzipped = 'gzip' in request.headers.get('Content-Encoding', '')
       work = self._work(request.method, path)
       return _reply(200, await self._in_pool(work, body, gzipped))
     except ServingError as error:
       return _reply(HTTP_STATUS[error.code], error_body(error.message))
+    except TimeoutError:  # it comes too slowly, or a part of it was no HTTP
+      response = _reply(408, error_body('The body of the request did not arrive in time.'))
+      response.force_close()
+      return response
     except web.HTTPException as error:
       return _reply(error.status, error_body(error.reason))
     except Exception:  # a defect of this server: the client gets no details, the log all

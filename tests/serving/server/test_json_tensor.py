@@ -107,6 +107,7 @@ def test_types_that_json_does_not_write(dtype: type):
     (True, types_pb2.DT_INT64),
     (1, types_pb2.DT_BOOL),
     ('1', types_pb2.DT_FLOAT),
+    (True, types_pb2.DT_FLOAT),
     (2**31, types_pb2.DT_UINT8),
     (-1, types_pb2.DT_UINT32),
     (2**63, types_pb2.DT_INT64),

@@ -6,7 +6,6 @@ import json
 import pathlib
 import socket
 import threading
-import time
 
 import hypothesis
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
 
-from serving.server import models, rest_service
+from serving.server import models, ports, rest_service
 from serving.server.errors import HTTP_STATUS, ServingError
 from tests.serving.server import live
 
@@ -417,13 +416,33 @@ def test_hostile_bodies_are_the_clients_mistake(server: live.Server, body: bytes
   json.loads(reply)
 
 
-def test_broken_body_is_the_clients_mistake(server: live.Server):
-  head = b'POST /v1/models/digits:predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n'
-  with socket.create_connection(('127.0.0.1', server.rest_port), 60) as connection:
-    connection.sendall(head)
-    time.sleep(0.05)  # the head alone reaches the handler, which then reads the body
-    connection.sendall(b'no size\r\n')
-    assert connection.recv(100).startswith(b'HTTP/1.1 400')
+@pytest.mark.parametrize(
+  'body',
+  [
+    b'Content-Length: 9\r\n\r\nhalf',
+    b'Transfer-Encoding: chunked\r\n\r\nno size\r\n',
+  ],
+)
+def test_body_that_does_not_arrive_is_a_408(body: bytes):
+  service = rest_service.RestService(models.Models({}), 1, None, body_timeout_s=0.2)
+  (port,) = live.free_ports(1)
+
+  async def ask() -> bytes:
+    runner = service.runner(0)
+    await runner.setup()
+    await ports.open_http(runner, '127.0.0.1', port)
+    reader, writer = await asyncio.open_connection('127.0.0.1', port)
+    head, _, rest = body.partition(b'\r\n\r\n')
+    writer.write(b'POST /v1/models/digits:predict HTTP/1.1\r\nHost: x\r\n' + head + b'\r\n\r\n')
+    await asyncio.sleep(0.05)  # the head alone reaches the handler, which then reads the body
+    writer.write(rest)
+    reply = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    await runner.cleanup()
+    return reply
+
+  assert asyncio.run(ask()).startswith(b'HTTP/1.1 408')
 
 
 def test_call_that_takes_too_long_is_a_504():

@@ -75,7 +75,6 @@ def _broken(**fields) -> TensorProto:
   [
     _broken(size=3),
     _broken(size=-1),
-    _broken(size=2**50),
     _broken(unknown_rank=True),
     _broken(tensor_content=b'123'),
     _broken(dtype=0),
@@ -86,4 +85,11 @@ def _broken(**fields) -> TensorProto:
 )
 def test_messages_that_are_no_tensor(proto):
   with pytest.raises(ServingError, match='INVALID_ARGUMENT: tensor parsing error: x'):
+    tensor_proto.to_array('x', proto)
+
+
+def test_small_message_for_a_huge_tensor():
+  proto = tensor_proto.to_proto(np.ones(1, np.float32))
+  proto.tensor_shape.dim[0].size = 2**40
+  with pytest.raises(ServingError, match='tensor parsing error: x'):
     tensor_proto.to_array('x', proto)
