@@ -148,7 +148,7 @@ class TrainConfig(_Checked):
   r1_gamma: float = _field(0.1, 'Weight of the R1 penalty on real images; 0 is off.', min=0)
   r2_gamma: float = _field(0.0, 'Weight of the R2 penalty on generated images; 0 is off.', min=0)
   penalty_every_steps: int = _field(
-    4, 'Steps between lazy penalties; their weight is multiplied by it.', min=1
+    8, 'Steps between lazy penalties; their weight is multiplied by it.', min=1
   )
   ema_halflife_images: float = _field(
     22_000, 'Images in which the weight of an old generator halves in the average; 0 is off.', min=0

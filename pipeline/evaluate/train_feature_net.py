@@ -3,7 +3,7 @@
   python -m pipeline.run --flagfile=configs/prod.flags --run_dir=runs/mnist --stages=ingest
   python -m pipeline.evaluate.train_feature_net --data_dir=runs/mnist/ingest
 
-About ten minutes on 2 cores. Expect an accuracy of 0.995 or more; another run on another machine
+About six minutes on 2 cores. Expect an accuracy of 0.995 or more; another run on another machine
 gives another digest.
 """
 

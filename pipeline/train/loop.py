@@ -48,8 +48,13 @@ class TrainLoop:
       tf.autograph.experimental.set_loop_options(parallel_iterations=1)
       pixels, labels = next(batches)  # type: ignore[call-overload]
       with tf.control_dependencies(tf.nest.flatten([pixels, labels], expand_composites=True)):
-        # A batch that came before the last step was through made nobody wait.
-        waited_s += tf.maximum(self._clock_s() - finished_s, 0.0)
+        got_s = self._clock_s()
+      # A batch that came before the last step was through made nobody wait.
+      waited_s += tf.maximum(got_s - finished_s, 0.0)
+      with tf.control_dependencies([got_s]):  # no work of this step counts as waiting
+        pixels, labels = tf.nest.map_structure(
+          tf.identity, (pixels, labels), expand_composites=True
+        )
       metrics = self._step(pixels, labels)
       totals = {name: totals[name] + metrics[name] for name in _NAMES}
       with tf.control_dependencies(self._results()):
