@@ -48,8 +48,10 @@ def _run(run: config.RunConfig, invocation: config.Invocation, console: Console)
     with exclusive(line.folder), native_log.redirected(line.folder / 'native.log'):
       try:
         line.execute(selected)
-      finally:
+      except errors.ValidationError:  # the figures tell why
         summary.show_result(console, line.folder)
+        raise
+      summary.show_result(console, line.folder)
 
 
 if __name__ == '__main__':

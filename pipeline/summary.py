@@ -74,13 +74,13 @@ def _show_paths(console: Console, folder: pathlib.Path) -> None:
     console.log(f'report     {report}')
   pushed = _read(folder / 'push' / 'pushed.json')
   if pushed:
-    console.log(f'pushed     {pushed["path"]} (version {pushed["version"]})')
+    console.log(f'pushed     {_relative(pushed["path"])} (version {pushed["version"]})')
     _show_next(console, folder, pushed)
 
 
 def _show_next(console: Console, folder: pathlib.Path, pushed: dict[str, Any]) -> None:
   """Commands to copy from the terminal."""
-  name, base = pushed['model_name'], str(pathlib.Path(pushed['path']).parent)
+  name, base = pushed['model_name'], _relative(str(pathlib.Path(pushed['path']).parent))
   python, report = _relative(sys.executable), folder / 'report' / 'report.html'
   num_classes = (_read(folder / 'train' / 'model.json') or {}).get('num_classes', 0)
   console.heading('Next')

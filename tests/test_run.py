@@ -11,6 +11,7 @@ import sys
 import time
 
 import numpy as np
+import PIL.Image
 import pytest
 
 TINY = (
@@ -288,6 +289,48 @@ def test_stopped_and_resumed_equals_uninterrupted(tmp_path, uninterrupted, numbe
   assert 'goes on from step' in done.stdout
   for name, value in final_weights(tmp_path).items():
     np.testing.assert_array_equal(value, uninterrupted[name], err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+  'flags',
+  [
+    ('--num_devices=2', '--precision=mixed_bfloat16'),
+    ('--precision=mixed_float16',),
+    ('--precision=auto', '--xla=auto'),
+    ('--xla=on', '--r1_gamma=0'),
+    ('--loss=relativistic', '--r2_gamma=1', '--penalty_every_steps=1'),
+    ('--network=dcgan', '--loss=non_saturating', '--latent_size=100'),
+    ('--learning_rate_decay=exponential', '--ema_halflife_images=0'),
+  ],
+  ids=' '.join,
+)
+def test_every_way_to_train_leaves_a_finite_generator(tmp_path, flags):
+  done = run(tmp_path, '--stages=ingest,train', *flags)
+  assert done.returncode == 0, done.stderr
+  with np.load(tmp_path / 'run/train/snapshots/step-000006.npz') as weights:
+    assert all(np.isfinite(weights[name]).all() for name in weights.files)
+
+
+@pytest.mark.slow
+def test_a_generator_without_labels_goes_through_every_stage(tmp_path):
+  done = run(tmp_path, '--network=dcgan', '--loss=non_saturating', '--r1_gamma=0')
+  assert done.returncode == 0, done.stdout + done.stderr
+  assert 'label_agreement' not in done.stdout
+  assert (tmp_path / 'serving/digits/1/saved_model.pb').is_file()
+
+
+@pytest.mark.slow
+def test_colour_images_of_a_folder_go_through_every_stage(tmp_path):
+  rng = np.random.default_rng(0)
+  for name, level in (('dark', 40), ('light', 200)):
+    (tmp_path / 'data' / name).mkdir(parents=True)
+    for i in range(60):
+      pixels = rng.integers(level - 30, level + 30, [20 + i % 7, 24, 3]).astype(np.uint8)
+      PIL.Image.fromarray(pixels).save(tmp_path / 'data' / name / f'{i}.png')
+  flags = ('--dataset=image_folder', '--data_dir=data', '--image_size=16', '--num_channels=3')
+  done = run(tmp_path, *flags, '--num_eval_images=100', '--num_selection_images=100')
+  assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_paths_in_the_run_folder_are_relative(finished):

@@ -34,9 +34,13 @@ class TrainState:
     tf_keras.utils.set_random_seed(config.seed)
     tf_keras.mixed_precision.set_global_policy(policy)
     try:
-      pair, twin = networks.build(spec), networks.build(spec)
+      pair = networks.build(spec)
     finally:
       tf_keras.mixed_precision.set_global_policy('float32')
+    twin = networks.build(spec)
+    if policy == 'mixed_float16' and (config.r1_gamma or config.r2_gamma):
+      # The squared gradients of a penalty overflow float16 and collapse the loss scale.
+      pair = dataclasses.replace(pair, discriminator=twin.discriminator)
     state = cls(
       pair=pair,
       average=twin.generator,
