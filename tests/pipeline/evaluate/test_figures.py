@@ -40,7 +40,9 @@ def test_real_digits_score_as_the_floor(real):
   assert real['frechet_ratio'] == pytest.approx(1, abs=0.15)
   for name in ('frechet', 'kid', 'coverage', 'density', 'confident_share', 'class_entropy'):
     value = real.get(name, real.get(f'{name}_distance'))
-    assert value == pytest.approx(real[f'{name}_floor'], rel=0.15), name
+    # KID is a small difference of large means: two samples of 2,500 differ by a quarter of it.
+    tolerance = 0.3 if name == 'kid' else 0.15
+    assert value == pytest.approx(real[f'{name}_floor'], rel=tolerance), name
   assert real['label_agreement'] > 0.99
   assert real['coverage'] > 0.93
   assert real['nearest_train_ratio'] == pytest.approx(1, abs=0.1)
