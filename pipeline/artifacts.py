@@ -141,8 +141,8 @@ def storage_errors(folder: pathlib.Path) -> Iterator[None]:
     text = str(error)
     if any(phrase in text for phrase in _FULL):
       raise errors.StorageError(
-        f'{folder}: the disk is full. Finished stages are kept; free some space and run the same'
-        ' command again.'
+        f'{folder}: No space left on device. Finished stages are kept; free some space and run the'
+        ' same command again.'
       ) from error
     if isinstance(error, OSError) and any(phrase in text for phrase in _DENIED):
       raise errors.StorageError(

@@ -1,9 +1,9 @@
 """The production line: which stages there are, what each reads, and where each lives."""
 
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.pushed import pushed_is_live
 from pipeline.stages import Stage
 
 
@@ -11,12 +11,6 @@ def _source_files(config: Any) -> Mapping[str, str]:
   from pipeline import ingest  # reads the source, so only when the stage is looked at
 
   return {'source files': ingest.source_digest(config)}
-
-
-def _pushed_is_live(output: pathlib.Path) -> bool:
-  from pipeline.push import pushed_is_live
-
-  return pushed_is_live(output)
 
 
 STAGES = (
@@ -43,7 +37,7 @@ STAGES = (
     name='push',
     module='pipeline.push',
     inputs=('evaluate', 'validate', 'export_saved_model'),
-    is_live=_pushed_is_live,
+    is_live=pushed_is_live,
   ),
   Stage(
     name='report',

@@ -42,16 +42,6 @@ def push(
   console.log(f'pushed {path} (version {version})')
 
 
-def pushed_is_live(output: pathlib.Path) -> bool:
-  """Whether the files that `push` published are still there, unchanged."""
-  try:
-    facts = json.loads((output / 'pushed.json').read_text(encoding='utf-8'))
-    files = artifacts.list_files(pathlib.Path(facts['path']))
-  except (OSError, ValueError, KeyError):
-    return False
-  return {entry['path']: entry['sha256'] for entry in files} == facts['files']
-
-
 def _publish(
   saved_model_dir: pathlib.Path, base: pathlib.Path, model_name: str
 ) -> tuple[int, pathlib.Path]:

@@ -7,12 +7,10 @@ golden comparison failed, nothing was pushed; 6 storage; 7 a damaged artifact; 4
 same command goes on.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
-
-# TensorFlow and its libraries log to standard error from C++ before Python can filter them.
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 from pipeline import config, errors, native_log, run_folder, signals, summary
 from pipeline.artifacts import storage_errors
@@ -27,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
   if {'--help', '-h', '--helpfull'} & set(arguments):
     print(f'{__doc__}\n{config.help_text()}')
     return 0
+  # TensorFlow's chatter, set before anything imports it; its errors reach us as exceptions.
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+  logging.getLogger('tensorflow').setLevel(logging.ERROR)
   try:
     with signals.handled_by_raising():
       _run(*config.parse(arguments), Console())

@@ -1,12 +1,11 @@
 """The digest of the code behind a stage, so that a cache never outlives a change to it."""
 
 import ast
-import functools
 import hashlib
-import importlib.util
 import pathlib
 from collections.abc import Iterator
 
+_ROOT = pathlib.Path(__file__).parent.parent
 _PACKAGES = ('pipeline', 'serving', 'mobile')
 # Settings reach a manifest by value, and no output depends on how a run is shown or fails.
 _EXCLUDED = ('pipeline.config', 'pipeline.console', 'pipeline.errors')
@@ -42,16 +41,14 @@ def _closure(module: str) -> set[pathlib.Path]:
   return files
 
 
-@functools.cache
 def _file_of(module: str) -> pathlib.Path | None:
-  """The file of a module of this project; None for a name that is no module."""
-  if module.partition('.')[0] not in _PACKAGES:
+  """The file of a module of this project, found without importing it; None for other names."""
+  package, *_ = parts = module.split('.')
+  if package not in _PACKAGES:
     return None
-  try:
-    spec = importlib.util.find_spec(module)
-  except ModuleNotFoundError:  # an attribute of a module
-    return None
-  return pathlib.Path(spec.origin) if spec and spec.origin else None
+  path = _ROOT.joinpath(*parts)
+  candidates = (path.with_suffix('.py'), path / '__init__.py')
+  return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
 def _imports(path: pathlib.Path) -> Iterator[str]:

@@ -5,7 +5,7 @@ import pathlib
 import pytest
 import rich.console
 
-from pipeline import comparison, errors, push
+from pipeline import comparison, errors, push, pushed
 from pipeline.config import PushConfig
 from pipeline.console import Console
 
@@ -69,21 +69,21 @@ def test_failed_validation_is_not_pushed(inputs: dict[str, pathlib.Path], tmp_pa
 
 def test_live_until_a_file_changes(inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path):
   output = run(inputs, tmp_path)
-  assert push.pushed_is_live(output)
+  assert pushed.pushed_is_live(output)
   graph = tmp_path / 'models' / 'digits' / '1' / 'saved_model.pb'
   graph.write_bytes(b'other')
-  assert not push.pushed_is_live(output)
+  assert not pushed.pushed_is_live(output)
   graph.write_bytes(b'graph')
-  assert push.pushed_is_live(output)
+  assert pushed.pushed_is_live(output)
   graph.unlink()
-  assert not push.pushed_is_live(output)
+  assert not pushed.pushed_is_live(output)
 
 
 @pytest.mark.parametrize('text', ['', '{}', '{"path": "gone", "files": {"a": "b"}}'])
 def test_not_live_without_a_whole_record(tmp_path: pathlib.Path, text: str):
-  assert not push.pushed_is_live(tmp_path)
+  assert not pushed.pushed_is_live(tmp_path)
   (tmp_path / 'pushed.json').write_text(text)
-  assert not push.pushed_is_live(tmp_path)
+  assert not pushed.pushed_is_live(tmp_path)
 
 
 def test_unwritable_folder_is_one_line(inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path):

@@ -259,7 +259,10 @@ def test_a_damaged_run_json_is_an_artifact_error(make):
   ],
 )
 def test_a_full_disk_is_one_clear_line(tmp_path, error):
-  with pytest.raises(errors.StorageError, match='disk is full'), artifacts.storage_errors(tmp_path):
+  with (
+    pytest.raises(errors.StorageError, match='No space left on device'),
+    artifacts.storage_errors(tmp_path),
+  ):
     raise error
 
 
