@@ -114,7 +114,7 @@ def test_the_same_command_again_uses_the_cache_and_pushes_nothing(finished):
   done = run(folder)
   assert done.returncode == 0
   assert done.stdout.count(': cached') == len(STAGES)
-  assert [path.name for path in (folder / 'serving/digits').iterdir()] == ['1']
+  assert [path.name for path in (folder / 'serving/digits').glob('[0-9]*')] == ['1']
 
 
 def test_dry_run_touches_nothing(tmp_path):
