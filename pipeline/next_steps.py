@@ -1,11 +1,18 @@
 """The commands that serve a pushed model and call it, as the terminal and the report show them."""
 
+import pathlib
 import shlex
 
 _SAVE = (
   'import base64, json, sys; '
   'sys.stdout.buffer.write(base64.b64decode(json.load(sys.stdin)["outputs"][0]["b64"]))'
 )
+
+
+def as_typed(path: str) -> str:
+  """The path relative to the current directory, if it is below it."""
+  here = f'{pathlib.Path.cwd()}/'
+  return path.removeprefix(here)
 
 
 def serve_here(model_name: str, base: str, python: str = 'python') -> str:

@@ -74,14 +74,14 @@ def _show_paths(console: Console, folder: pathlib.Path) -> None:
     console.log(f'report     {report}')
   pushed = _read(folder / 'push' / 'pushed.json')
   if pushed:
-    console.log(f'pushed     {_relative(pushed["path"])} (version {pushed["version"]})')
+    console.log(f'pushed     {next_steps.as_typed(pushed["path"])} (version {pushed["version"]})')
     _show_next(console, folder, pushed)
 
 
 def _show_next(console: Console, folder: pathlib.Path, pushed: dict[str, Any]) -> None:
   """Commands to copy from the terminal."""
-  name, base = pushed['model_name'], _relative(str(pathlib.Path(pushed['path']).parent))
-  python, report = _relative(sys.executable), folder / 'report' / 'report.html'
+  name, base = pushed['model_name'], next_steps.as_typed(str(pathlib.Path(pushed['path']).parent))
+  python, report = next_steps.as_typed(sys.executable), folder / 'report' / 'report.html'
   num_classes = (_read(folder / 'train' / 'model.json') or {}).get('num_classes', 0)
   console.heading('Next')
   for comment, command in (
@@ -90,12 +90,6 @@ def _show_next(console: Console, folder: pathlib.Path, pushed: dict[str, Any]) -
     ('open the report', f'{python} -m webbrowser {report.resolve().as_uri()}'),
   ):
     console.rich.print(f'  # {comment}\n  {command}', markup=False, soft_wrap=True)
-
-
-def _relative(path: str) -> str:
-  """The path as typed from the current directory, if it is below it."""
-  here = pathlib.Path.cwd()
-  return str(pathlib.Path(path).relative_to(here)) if path.startswith(f'{here}/') else path
 
 
 def _table(*columns: str) -> rich.table.Table:

@@ -37,7 +37,7 @@ def commands(run: facts.Run) -> list[Command]:
 
 def _serving(run: facts.Run) -> list[Command]:
   name = str(run.pushed['model_name'])
-  base = str(pathlib.PurePath(str(run.pushed['path'])).parent)
+  base = next_steps.as_typed(str(pathlib.PurePath(str(run.pushed['path'])).parent))
   return [
     Command(title='Serve it on this machine', code=next_steps.serve_here(name, base)),
     Command(

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from pipeline import next_steps
 from pipeline.report import comparison, facts, figures, numbers
 
 
@@ -37,7 +38,7 @@ def verdict(run: facts.Run) -> Verdict:
       run.pushed.get('model_name') or run.setting('model_name') or run.dataset.get('name', 'model')
     ),
     version=str(run.pushed['version']) if run.pushed else '',
-    path=str(run.pushed.get('path', '')),
+    path=next_steps.as_typed(str(run.pushed.get('path', ''))),
     date=_date(run),
     problems=tuple(problems),
     abstract=_abstract(run),
