@@ -249,16 +249,16 @@ def test_a_text_file_called_png_is_too_much_for_a_small_folder(tmp_path):
 
 
 def start_training(folder, *flags):
-  """Starts a longer run; returns the process once it has trained some steps."""
+  """Starts a longer run; returns the process once it has saved a checkpoint."""
   process = subprocess.Popen(
     command(folder, '--deterministic', '--train_steps=60', '--checkpoint_every_s=0', *flags),
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,
   )
-  metrics = folder / 'run/.train.partial/metrics.jsonl'
+  checkpoint = folder / 'run/.train.partial/checkpoints/checkpoint'
   deadline_s = time.monotonic() + 300
-  while not (metrics.is_file() and metrics.stat().st_size):
+  while not checkpoint.is_file():
     assert process.poll() is None, process.communicate()
     assert time.monotonic() < deadline_s
     time.sleep(0.05)

@@ -47,14 +47,14 @@ def train(
     state = TrainState.create(spec, config, policy)
   checkpoints = Checkpoints(state, output / 'checkpoints')
   if checkpoints.restore(console):
-    console.log(f'goes on from step {int(state.step)}')
+    console.log(f'goes on from step {state.steps_done}')
   replicas = strategy.num_replicas_in_sync
   xla, xla_reason = compilation.choose(spec, config, policy, replicas)
   console.log(f'XLA {"on" if xla else "off"}: {xla_reason}')
   per_replica = f' ({config.batch_size // replicas} each of {replicas})' if replicas > 1 else ''
   console.log(f'{config.network} on {len(images):,} images, batch {config.batch_size}{per_replica}')
   batches = dataset.training_batches(
-    images, labels, config.batch_size, config.seed, first_step=int(state.step)
+    images, labels, config.batch_size, config.seed, first_step=state.steps_done
   )
   loop = TrainLoop(state, config, strategy, xla)
   controller = Controller(config, spec, state, checkpoints, loop, output, console)
@@ -85,10 +85,10 @@ def model_spec(config: TrainConfig, info: dataset.DatasetInfo) -> ModelSpec:
 def _write_facts(
   path: pathlib.Path, config: TrainConfig, state: TrainState, waited_s: float, facts: dict[str, Any]
 ) -> None:
-  seconds = float(state.seconds)
+  seconds = state.seconds_done
   facts |= {
-    'steps': int(state.step),
-    'images_seen': int(state.step) * config.batch_size,
+    'steps': state.steps_done,
+    'images_seen': state.steps_done * config.batch_size,
     'seconds': round(seconds, 3),
     'input_wait_share': _wait_share(config, waited_s, seconds),
     'peak_memory_mib': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
@@ -115,7 +115,7 @@ class Controller:
 
   def run(self, batches: Any) -> float:
     """Trains to the last step; returns the seconds spent waiting for input."""
-    config, first_step = self.config, int(self.state.step)
+    config, first_step = self.config, self.state.steps_done
     records = Records(self.output, first_step)
     grid = SampleGrid(self.spec, self.state.average)
     saved_s, waited_s = time.monotonic(), 0.0
@@ -150,7 +150,7 @@ class Controller:
 
   def _advance(self, step: int, batches: Any, records: Records, progress: Progress) -> float:
     """Trains up to `step`, checks and records it; returns the seconds spent waiting for input."""
-    state, first_step = self.state, int(self.state.step)
+    state, first_step = self.state, self.state.steps_done
     start_s = time.perf_counter()
     means, waited = self.loop.run(batches, tf.constant(step - first_step, tf.int64))
     metrics = {name: float(value) for name, value in means.items()}
@@ -176,12 +176,12 @@ class Controller:
     self, step: int, metrics: dict[str, float], steps_per_s: float, wait_share: float | None
   ) -> dict[str, float | None]:
     rates = {
-      f'{name}_learning_rate': float(getattr(self.state, f'{name}_optimizer').learning_rate)
+      f'{name}_learning_rate': self.state.learning_rate(name)
       for name in ('generator', 'discriminator')
     }
     return {
       'images_seen': step * self.config.batch_size,
-      'time_s': round(float(self.state.seconds), 3),
+      'time_s': round(self.state.seconds_done, 3),
       'steps_per_s': round(steps_per_s, 3),
       'input_wait_share': wait_share,
       **metrics,
@@ -205,6 +205,6 @@ class Controller:
     if stop.is_set():
       self.checkpoints.save()
       raise errors.Interrupted(
-        f'stopped at step {int(self.state.step)} of {self.config.train_steps}; the state is saved'
+        f'stopped at step {self.state.steps_done} of {self.config.train_steps}; the state is saved'
         ' and the same command goes on from there.'
       )

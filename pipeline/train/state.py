@@ -54,6 +54,21 @@ class TrainState:
     state.discriminator_optimizer.build(pair.discriminator.trainable_variables)
     return state
 
+  @property
+  def steps_done(self) -> int:
+    """`step` as a number; a mirrored variable is none."""
+    return int(tf.convert_to_tensor(self.step))
+
+  @property
+  def seconds_done(self) -> float:
+    """`seconds` as a number."""
+    return float(tf.convert_to_tensor(self.seconds))
+
+  def learning_rate(self, network: str) -> float:
+    """The rate of the 'generator' or the 'discriminator' at this step."""
+    optimizer = getattr(self, f'{network}_optimizer')
+    return float(tf.convert_to_tensor(optimizer.learning_rate))
+
   def checkpoint(self) -> tf.train.Checkpoint:
     """The state as TensorFlow saves it."""
     return tf.train.Checkpoint(
