@@ -53,6 +53,6 @@ setuptools.setup(
       'pytest-timeout>=2.4',
       'scipy>=1.14',
     ],
-    'dev': ['mypy>=2.4,<3', 'ruff>=0.17,<0.18'],
+    'dev': [*SERVER, 'mypy>=2.4,<3', 'ruff>=0.17,<0.18'],
   },
 )

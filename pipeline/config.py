@@ -147,8 +147,14 @@ class TrainConfig(_Checked):
   adam_beta2: float = _field(0.99, "Adam's second-moment decay.", min=0, max=0.999999)
   r1_gamma: float = _field(0.1, 'Weight of the R1 penalty on real images; 0 is off.', min=0)
   r2_gamma: float = _field(0.0, 'Weight of the R2 penalty on generated images; 0 is off.', min=0)
+  mismatch_weight: float = _field(
+    0.0,
+    'Weight of the discriminator loss on real images under a wrong label, which counts them as'
+    ' generated; a conditional generator reads better with it. 0 is off.',
+    min=0,
+  )
   penalty_every_steps: int = _field(
-    8, 'Steps between lazy penalties; their weight is multiplied by it.', min=1
+    16, 'Steps between lazy penalties; their weight is multiplied by it.', min=1
   )
   ema_halflife_images: float = _field(
     22_000, 'Images in which the weight of an old generator halves in the average; 0 is off.', min=0

@@ -19,6 +19,7 @@ from pipeline import errors
 _RECORDS_PER_PARSE = 1024
 _READ_BYTES = 1 << 20
 _SHUFFLE_ROUNDS = 16  # TensorFlow's own 4 leave the orders of successive epochs correlated
+_PARALLEL_BATCHES, _PREFETCHED = 2, 8  # gathering a batch takes a fraction of a step
 _MEND = 'Ingest it again with --stages=ingest.'
 
 
@@ -135,7 +136,11 @@ def training_batches(
     return tf.gather(all_images, indices), tf.gather(all_labels, indices)
 
   steps = tf.data.Dataset.counter(start=first_step)
-  return steps.map(batch, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+  batches = steps.map(batch, _PARALLEL_BATCHES, deterministic=True).prefetch(_PREFETCHED)
+  # The tuner's thread, asked to end, may sleep on for up to a minute (TF 2.21).
+  options = tf.data.Options()
+  options.autotune.enabled = False
+  return batches.with_options(options)
 
 
 def batch_indices(step: tf.Tensor, batch_size: int, num_images: int, seed: int) -> tf.Tensor:

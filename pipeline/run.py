@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   """Runs the line; returns the exit code."""
   arguments = list(sys.argv[1:] if argv is None else argv)
   if {'--help', '-h', '--helpfull'} & set(arguments):
-    print(f'{__doc__}\n{config.help_text()}')
+    _print_help()
     return 0
   # TensorFlow's chatter, set before anything imports it; its errors reach us as exceptions.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
@@ -35,6 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f'{type(error).__name__}: {error}', file=sys.stderr)
     return error.exit_code
   return 0
+
+
+def _print_help() -> None:
+  try:
+    print(f'{__doc__}\n{config.help_text()}', flush=True)
+  except BrokenPipeError:  # the reader, such as `head`, has seen enough
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(run: config.RunConfig, invocation: config.Invocation, console: Console) -> None:

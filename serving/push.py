@@ -1,13 +1,16 @@
 """Puts a SavedModel where TF Serving looks for versions: whole, durable, under a new number."""
 
+import contextlib
 import errno
 import os
 import pathlib
-import re
 import shutil
+import time
 import uuid
 
-_VERSION = re.compile(r'\s*[+-]?\d+\s*', re.ASCII)  # what TF Serving takes for a version's folder
+from serving import version_folders
+
+_INCOMING, _KILLED_S = '.incoming-', 24 * 3600  # no copy takes longer
 _LAST_VERSION = '.last_version'  # remembers versions that were deleted since
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
@@ -33,7 +36,8 @@ def publish(
   """
   folder = base_dir / model_name
   folder.mkdir(parents=True, exist_ok=True)
-  partial = folder / f'.incoming-{uuid.uuid4().hex}'
+  _forget_killed(folder)
+  partial = folder / f'{_INCOMING}{uuid.uuid4().hex}'
   try:
     _copy(saved_model_dir, partial)
     version, path = _rename(partial, folder)
@@ -46,8 +50,16 @@ def publish(
 
 def versions(folder: pathlib.Path) -> list[int]:
   """The versions of a model that TF Serving would see, ascending."""
-  names = (path.name for path in folder.iterdir() if _VERSION.fullmatch(path.name))
-  return sorted(version for version in map(int, names) if abs(version) < 2**63)
+  numbers = (version_folders.version(path.name) for path in folder.iterdir())
+  return sorted(number for number in numbers if number is not None)
+
+
+def _forget_killed(folder: pathlib.Path) -> None:
+  """Removes the copies of pushes that were killed."""
+  for path in folder.glob(f'{_INCOMING}*'):
+    with contextlib.suppress(FileNotFoundError):  # another push was quicker
+      if time.time() - path.stat().st_mtime > _KILLED_S:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _rename(partial: pathlib.Path, folder: pathlib.Path) -> tuple[int, pathlib.Path]:

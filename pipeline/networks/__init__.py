@@ -17,15 +17,24 @@ class Pair:
   """A generator and the discriminator it is trained against."""
 
   generator: tf_keras.Model
-  discriminator: tf_keras.Model
+  discriminator: tf_keras.Model  # of two parts: body and head, as in pipeline.networks.heads
+  num_classes: int  # 0 without labels
 
   def generate(self, latents: object, labels: object, training: bool) -> object:
     """Images [B, H, W, C] in [-1, 1]."""
     return _call(self.generator, latents, labels, training)
 
+  def features(self, images: object, training: bool) -> object:
+    """What the discriminator's body sees in images: [B, F]."""
+    return self.discriminator.get_layer('body')(images, training=training)
+
+  def logits(self, features: object, labels: object, training: bool) -> object:
+    """The discriminator's logits [B] of images with these features and labels."""
+    return _call(self.discriminator.get_layer('head'), features, labels, training)
+
   def discriminate(self, images: object, labels: object, training: bool) -> object:
     """Logits [B]."""
-    return _call(self.discriminator, images, labels, training)
+    return self.logits(self.features(images, training), labels, training)
 
 
 def _call(model: tf_keras.Model, x: object, labels: object, training: bool) -> object:
@@ -65,4 +74,4 @@ def build(spec: ModelSpec) -> Pair:
       f'--network={spec.network} can not make {height}x{width} images (ingest).'
       f' Choose an --image_size that {entry.size_multiple} divides.'
     )
-  return Pair(entry.generator(spec), entry.discriminator(spec))
+  return Pair(entry.generator(spec), entry.discriminator(spec), spec.num_classes)

@@ -6,7 +6,7 @@ Source: Radford et al. 2016, arXiv:1511.06434, in the variant with 5x5 kernels a
 import tensorflow as tf
 import tf_keras
 
-from pipeline.networks import layers
+from pipeline.networks import heads
 from pipeline.networks.spec import ModelSpec
 
 L = tf_keras.layers
@@ -34,5 +34,5 @@ def discriminator(spec: ModelSpec) -> tf_keras.Model:
   for filters in (64, 128):
     x = L.Conv2D(filters, 5, 2, padding='same')(x)
     x = L.Dropout(0.3)(L.LeakyReLU(_SLOPE)(x))
-  logits = L.Dense(1)(L.Flatten()(x))
-  return tf_keras.Model([images], layers.SumLogits(name='logits')(logits), name='discriminator')
+  body = tf_keras.Model(images, L.Flatten()(x), name='body')
+  return heads.discriminator(spec, body, heads.logit_per_class(spec, body.output_shape[-1]))

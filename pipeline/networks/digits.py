@@ -10,7 +10,7 @@ which the label's is taken.
 import tensorflow as tf
 import tf_keras
 
-from pipeline.networks import layers
+from pipeline.networks import heads, layers
 from pipeline.networks.spec import ModelSpec
 
 L = tf_keras.layers
@@ -44,13 +44,11 @@ def generator(spec: ModelSpec) -> tf_keras.Model:
 def discriminator(spec: ModelSpec) -> tf_keras.Model:
   """Images (and labels) to logits: [B, H, W, C] in [-1, 1] (, [B]) -> [B]."""
   images = tf_keras.Input(spec.image_shape, name='images')
-  inputs, x = [images], images
-  for filters, kernel, stride in ((48, 4, 2), (96, 4, 2), (128, 3, 1), (192, 4, 2)):
-    x = L.Conv2D(filters, kernel, stride, padding='same')(x)
-    x = L.LeakyReLU(0.2)(x)
-  logits = L.Dense(max(spec.num_classes, 1))(L.Flatten()(x))
-  if spec.is_conditional:
-    labels = tf_keras.Input([], dtype=tf.int32, name='labels')
-    inputs.append(labels)
-    logits = L.Multiply()([logits, layers.OneHot(spec.num_classes)(labels)])
-  return tf_keras.Model(inputs, layers.SumLogits(name='logits')(logits), name='discriminator')
+  x: tf.Tensor = images
+  for filters, kernel, stride in ((48, 4, 2), (96, 4, 2), (128, 3, 1)):
+    x = L.LeakyReLU(0.2)(L.Conv2D(filters, kernel, stride, padding='same')(x))
+  # A strided convolution of an odd map costs three times as much as this one on a CPU.
+  padding = 'valid' if min(x.shape[1:3]) >= 3 else 'same'
+  x = L.LeakyReLU(0.2)(L.Conv2D(128, 3, padding=padding)(x))
+  body = tf_keras.Model(images, L.Flatten()(x), name='body')
+  return heads.discriminator(spec, body, heads.logit_per_class(spec, body.output_shape[-1]))

@@ -10,6 +10,7 @@ from pipeline.train.step import Gradients, GradientStep
 _NAMES = (
   'generator_loss',
   'discriminator_loss',
+  'mismatch_loss',
   'real_logit',
   'fake_logit',
   'r1_penalty',

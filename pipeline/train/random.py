@@ -4,6 +4,7 @@ import tensorflow as tf
 
 LATENTS = 1  # the purposes; a new one takes a new number
 INPUTS = 2
+WRONG_LABELS = 3
 
 
 def key(seed: int, purpose: int, step: tf.Tensor, replica: tf.Tensor | int = 0) -> tf.Tensor:

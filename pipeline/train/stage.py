@@ -71,8 +71,17 @@ def train(
 
 
 def model_spec(config: TrainConfig, info: dataset.DatasetInfo) -> ModelSpec:
-  """The networks' shapes, from the data."""
+  """The networks' shapes, from the data.
+
+  Raises:
+    ConfigError: wrong labels are asked for where there are no labels.
+  """
   is_conditional = networks.takes_labels(config.network) and info.num_classes > 1
+  if config.mismatch_weight and not is_conditional:
+    raise errors.ConfigError(
+      f'--mismatch_weight={config.mismatch_weight} (TrainConfig) needs labels, which'
+      f' --network={config.network} on {info.name} has not. Choose 0.'
+    )
   return ModelSpec(
     network=config.network,
     latent_size=config.latent_size,

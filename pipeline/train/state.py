@@ -11,6 +11,7 @@ from pipeline.config import TrainConfig
 from pipeline.console import Console
 from pipeline.networks import ModelSpec, Pair
 from pipeline.train import precision
+from pipeline.train.optimizers import FusedAdam
 from pipeline.train.schedules import learning_rate
 
 _KEPT = 2  # checkpoints; the older one serves if the newer is damaged
@@ -83,7 +84,7 @@ class TrainState:
 
 
 def _adam(config: TrainConfig, rate: float, policy: str) -> tf_keras.optimizers.Optimizer:
-  adam = tf_keras.optimizers.Adam(
+  adam = FusedAdam(
     learning_rate(config.learning_rate_decay, rate, config.train_steps),
     beta_1=config.adam_beta1,
     beta_2=config.adam_beta2,

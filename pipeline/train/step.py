@@ -76,14 +76,20 @@ class GradientStep:
     )
     with tf.GradientTape(persistent=True) as tape:
       fake_images = pair.generate(latents, labels, training=True)
-      real_logits, r1 = self._score(real_images, labels, penalise and config.r1_gamma > 0)
-      fake_logits, r2 = self._score(fake_images, labels, penalise and config.r2_gamma > 0)
+      real, real_logits, r1 = self._score(real_images, labels, penalise and config.r1_gamma > 0)
+      _, fake_logits, r2 = self._score(fake_images, labels, penalise and config.r2_gamma > 0)
       generator_loss = tf.reduce_mean(loss.generator(real_logits, fake_logits))
       discriminator_loss = tf.reduce_mean(loss.discriminator(real_logits, fake_logits))
       # A lazy penalty counts for the steps between; it shares this step's update, so Adam's own
       # constants need no correction (that of arXiv:1912.04958, appendix B, is for a separate one).
       penalty = tf.reduce_mean(config.r1_gamma / 2 * r1 + config.r2_gamma / 2 * r2)
       total = discriminator_loss + config.penalty_every_steps * penalty
+      mismatch_loss = tf.constant(0.0)
+      if config.mismatch_weight:
+        # Source: Reed et al. 2016, arXiv:1605.05396, section 4.1.
+        wrong = self._logits(real, self._wrong_labels(labels, step, replica))
+        mismatch_loss = tf.reduce_mean(loss.discriminator(real_logits, wrong))
+        total += config.mismatch_weight * mismatch_loss
       scaled = [self._scale(0, generator_loss), self._scale(1, total)]  # replicas are summed
     gradients = [
       tape.gradient(value, network.trainable_variables)
@@ -92,6 +98,7 @@ class GradientStep:
     metrics = {
       'generator_loss': generator_loss,
       'discriminator_loss': discriminator_loss,
+      'mismatch_loss': mismatch_loss,
       'real_logit': tf.reduce_mean(real_logits),
       'fake_logit': tf.reduce_mean(fake_logits),
       'r1_penalty': tf.reduce_mean(r1),
@@ -101,15 +108,28 @@ class GradientStep:
 
   def _score(
     self, images: tf.Tensor, labels: tf.Tensor, penalise: bool
-  ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Logits [B] float32, and the squared gradient norm [B] or zeros."""
+  ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Features [B, F], logits [B] float32, and the squared gradient norm [B] or zeros."""
     if not penalise:
-      logits = tf.cast(self.pair.discriminate(images, labels, training=True), tf.float32)
-      return logits, tf.zeros_like(logits)
+      features = self.pair.features(images, training=True)
+      logits = self._logits(features, labels)
+      return features, logits, tf.zeros_like(logits)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       tape.watch(images)
-      logits = tf.cast(self.pair.discriminate(images, labels, training=True), tf.float32)
-    return logits, squared_gradient_norm(tape.gradient(logits, images))
+      features = self.pair.features(images, training=True)
+      logits = self._logits(features, labels)
+    return features, logits, squared_gradient_norm(tape.gradient(logits, images))
+
+  def _logits(self, features: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    return tf.cast(self.pair.logits(features, labels, training=True), tf.float32)
+
+  def _wrong_labels(self, labels: tf.Tensor, step: tf.Tensor, replica: tf.Tensor) -> tf.Tensor:
+    """For each label one of the others, all equally likely."""
+    key = random.key(self.config.seed, random.WRONG_LABELS, step, replica)
+    shift = tf.random.stateless_uniform(
+      tf.shape(labels), key, 1, self.pair.num_classes, dtype=labels.dtype
+    )
+    return (labels + shift) % self.pair.num_classes
 
   def _scale(self, network: int, loss: tf.Tensor) -> tf.Tensor:
     loss /= tf.distribute.get_strategy().num_replicas_in_sync

@@ -9,13 +9,13 @@ import contextlib
 import dataclasses
 import logging
 import pathlib
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 
 from tensorflow_serving.apis import get_model_status_pb2
 
+from serving import version_folders
 from serving.server.errors import Code, ServingError
 from serving.server.servable import Servable
 
@@ -25,7 +25,6 @@ START, LOADING, AVAILABLE, UNLOADING, END = (
 )
 Folders = Mapping[int, pathlib.Path]
 
-_NAME = re.compile(r'\s*[+-]?\d+\s*', re.ASCII)  # what TF Serving takes for a version's folder
 _log = logging.getLogger(__name__)
 
 
@@ -35,8 +34,8 @@ def find(base_path: pathlib.Path) -> Folders:
   Raises:
     OSError: the folder can't be read.
   """
-  paths = [p for p in sorted(base_path.iterdir()) if _NAME.fullmatch(p.name) and p.is_dir()]
-  return {int(path.name): path for path in paths if abs(int(path.name)) < 2**63}
+  numbered = ((version_folders.version(path.name), path) for path in sorted(base_path.iterdir()))
+  return {number: path for number, path in numbered if number is not None and path.is_dir()}
 
 
 def latest(found: Folders, num_versions: int = 1) -> Folders:

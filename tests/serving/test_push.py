@@ -2,6 +2,7 @@ import concurrent.futures
 import os
 import pathlib
 import stat
+import time
 
 import pytest
 
@@ -96,6 +97,19 @@ def test_failed_push_leaves_nothing(
   with pytest.raises(OSError, match='No space left'):
     push.publish(saved_model, tmp_path, 'digits')
   assert list((tmp_path / 'digits').iterdir()) == []
+
+
+def test_copies_of_killed_pushes_go(saved_model: pathlib.Path, tmp_path: pathlib.Path):
+  push.publish(saved_model, tmp_path, 'digits')
+  killed, running = (tmp_path / 'digits' / f'.incoming-{name}' for name in ('killed', 'running'))
+  for path in (killed, running):
+    path.mkdir()
+    (path / 'saved_model.pb').write_bytes(b'half')
+  two_days_ago_s = time.time() - 2 * 24 * 3600
+  os.utime(killed, (two_days_ago_s, two_days_ago_s))
+  push.publish(saved_model, tmp_path, 'digits')
+  assert not killed.exists()
+  assert running.exists()
 
 
 def test_another_user_may_read_what_was_private(saved_model: pathlib.Path, tmp_path: pathlib.Path):
