@@ -21,8 +21,8 @@ import time
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 import numpy as np
-import tensorflow as tf
 
+from benchmarks import generated
 from benchmarks.independent_judge import IndependentJudge
 from pipeline import dataset
 from pipeline.config import IngestConfig
@@ -103,24 +103,10 @@ def _print_agreement(
     _row('independent classifier on the test set', f'{accuracy:.2%}')
   _row('independent classifier was trained on', f'{info.splits["train"].num_images:,} images')
   labels = labels_in_proportion(np.array(info.splits['train'].class_counts), _NUM_IMAGES, 0)
-  probabilities = judge.probabilities(_generate(run_dir, labels))
+  probabilities = judge.probabilities(generated.images(run_dir, labels))
   agreement = np.mean(probabilities.argmax(axis=1) == labels)
   _row('it reads the asked label', f'{agreement:.2%} of {_NUM_IMAGES:,} images')
   _row('with confidence over 0.9', f'{np.mean(probabilities.max(axis=1) > 0.9):.2%}')
-
-
-def _generate(run_dir: pathlib.Path, labels: np.ndarray) -> np.ndarray:
-  """Images of the exported SavedModel from fresh normal latents, as uint8."""
-  signature = tf.saved_model.load(str(run_dir / 'export_saved_model')).signatures['from_latent']
-  size = signature.structured_input_signature[1]['latent'].shape[1]
-  latents = np.random.default_rng(1).standard_normal([len(labels), size], np.float32)
-  batches = [
-    signature(
-      latent=tf.constant(latents[i : i + 500]), label=tf.constant(labels[i : i + 500], tf.int64)
-    )['images']
-    for i in range(0, len(labels), 500)
-  ]
-  return np.round(np.concatenate(batches) * 255).astype(np.uint8)
 
 
 def _row(name: str, value: object) -> None:

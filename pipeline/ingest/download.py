@@ -1,6 +1,7 @@
 """Verified downloads into a cache folder."""
 
 import contextlib
+import dataclasses
 import gzip
 import hashlib
 import http.client
@@ -20,13 +21,20 @@ _CHUNK_BYTES = 1 << 18
 _MAX_GZIP_OVERHEAD_BYTES = 1 << 16  # a gzip file is hardly longer than what it holds
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pin:
+  """What a file must be."""
+
+  num_bytes: int
+  sha256: str  # hex
+  unpacked: bool = False  # of what the gzip file holds: mirrors may compress the same differently
+
+
 class _RefusedError(Exception):
   """Why one mirror did not give the file."""
 
 
-def fetch_gzip(
-  name: str, folder: pathlib.Path, *, mirrors: Sequence[str], num_bytes: int, sha256: str
-) -> pathlib.Path:
+def fetch(name: str, folder: pathlib.Path, *, mirrors: Sequence[str], pin: Pin) -> pathlib.Path:
   """The verified file `name` in `folder`; downloads it unless it is there and whole.
 
   A download grows under a temporary name and is renamed once verified, so an interrupted or
@@ -36,49 +44,48 @@ def fetch_gzip(
     name: file name, the same on every mirror.
     folder: cache folder; made if missing.
     mirrors: base URLs, tried in order.
-    num_bytes: size of the unpacked content.
-    sha256: hex digest of the unpacked content. Mirrors may compress the same content differently.
+    pin: its size and digest.
 
   Raises:
     DataError: no mirror gave the file; the message ends with each one's reason.
     StorageError: the folder can't be written.
   """
   target = folder / name
-  if is_verified(target, num_bytes, sha256):
+  if is_verified(target, pin):
     return target
   reasons = []
   for mirror in mirrors:
     url = mirror.rstrip('/') + '/' + name
     try:
-      return _download(url, target, num_bytes, sha256)
+      return _download(url, target, pin)
     except _RefusedError as reason:
       reasons.append(f'{url}: {reason}')
   raise errors.DataError(f'{name} could not be downloaded ({"; ".join(reasons)})')
 
 
-def is_verified(path: pathlib.Path, num_bytes: int, sha256: str) -> bool:
-  """Whether a gzip file unpacks to the content with this size and SHA-256."""
+def is_verified(path: pathlib.Path, pin: Pin) -> bool:
+  """Whether a file is what the pin says."""
   digest, seen = hashlib.sha256(), 0
   try:
-    with gzip.open(path) as file:
+    with gzip.open(path) if pin.unpacked else path.open('rb') as file:
       while chunk := file.read(_CHUNK_BYTES):
         digest.update(chunk)
         seen += len(chunk)
-        if seen > num_bytes:  # don't unpack a bomb to its end
+        if seen > pin.num_bytes:  # don't unpack a bomb to its end
           return False
   except (OSError, EOFError, zlib.error):
     return False
-  return digest.hexdigest() == sha256
+  return digest.hexdigest() == pin.sha256
 
 
-def _download(url: str, target: pathlib.Path, num_bytes: int, sha256: str) -> pathlib.Path:
+def _download(url: str, target: pathlib.Path, pin: Pin) -> pathlib.Path:
   partial = _temporary_beside(target)
   try:
     with partial.open('wb') as file:
-      _copy(url, file, num_bytes + _MAX_GZIP_OVERHEAD_BYTES)
+      _copy(url, file, pin.num_bytes + _MAX_GZIP_OVERHEAD_BYTES * pin.unpacked)
       file.flush()
       os.fsync(file.fileno())
-    if not is_verified(partial, num_bytes, sha256):
+    if not is_verified(partial, pin):
       raise _RefusedError('the content is not the published one (truncated, or altered on the way)')
     partial.replace(target)
   except OSError as error:  # network errors were turned into _RefusedError: this is the disk

@@ -3,13 +3,14 @@
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from pipeline import config as config_lib
 from pipeline import errors
-from pipeline.ingest import idx_format, pixels
-from pipeline.ingest.source import Block, Decoded, Source, sha256_of_files
+from pipeline.ingest import idx_format, labels, pixels
+from pipeline.ingest.source import Block, Decoded, Source, runs, sha256_of_files
 
 _STEMS = {'train': 'train', 'test': 't10k'}
 _IMAGES, _LABELS = 'images-idx3-ubyte', 'labels-idx1-ubyte'
@@ -47,7 +48,7 @@ def open_source(config: config_lib.IngestConfig) -> Source:
   Raises:
     DataError: see `open_folder`; also a label that no run of labels from 0 reaches.
   """
-  return open_folder(pathlib.Path(config.data_dir).expanduser(), name='idx', num_classes=None)
+  return open_folder(pathlib.Path(config.data_dir).expanduser(), name='idx', class_names=None)
 
 
 def source_digest(config: config_lib.IngestConfig) -> str:
@@ -55,14 +56,14 @@ def source_digest(config: config_lib.IngestConfig) -> str:
   return folder_digest(pathlib.Path(config.data_dir).expanduser())
 
 
-def open_folder(folder: pathlib.Path, *, name: str, num_classes: int | None) -> Source:
+def open_folder(folder: pathlib.Path, *, name: str, class_names: Sequence[str] | None) -> Source:
   """Describes the IDX pairs in a folder.
 
   Args:
     folder: holds train-images-idx3-ubyte, train-labels-idx1-ubyte and perhaps the t10k- pair,
       plain or .gz.
     name: of the dataset.
-    num_classes: classes there may be; None to find them in the training labels.
+    class_names: classes there may be; None to find them in the training labels.
 
   Raises:
     DataError: files that are missing, malformed, empty or of different lengths; labels outside
@@ -72,13 +73,13 @@ def open_folder(folder: pathlib.Path, *, name: str, num_classes: int | None) -> 
   pairs = _find_pairs(folder)
   for images_file, labels_file in pairs.values():
     _check_pair(images_file, labels_file)
-  if num_classes is None:
-    num_classes = _count_classes(pairs['train'][1])
+  if class_names is None:
+    class_names = labels.names(_read(str(pairs['train'][1]), 1))
   for _, labels_file in pairs.values():
-    _check_labels(labels_file, num_classes)
+    labels.check(_read(str(labels_file), 1), len(class_names), str(labels_file))
   return Source(
     name=name,
-    class_names=tuple(str(k) for k in range(num_classes)),
+    class_names=tuple(class_names),
     splits={split: _ranges(*pair) for split, pair in pairs.items()},
     fingerprint=fingerprint,
   )
@@ -100,10 +101,10 @@ def _find_pairs(folder: pathlib.Path) -> dict[str, tuple[pathlib.Path, pathlib.P
     raise errors.DataError(f'--data_dir={folder} is not a folder. Name the folder of IDX files.')
   pairs = {}
   for split, stem in _STEMS.items():
-    images, labels = (_find(folder, f'{stem}-{kind}') for kind in (_IMAGES, _LABELS))
-    if images and labels:
-      pairs[split] = (images, labels)
-    elif split == 'train' or images or labels:
+    images, classes = (_find(folder, f'{stem}-{kind}') for kind in (_IMAGES, _LABELS))
+    if images and classes:
+      pairs[split] = (images, classes)
+    elif split == 'train' or images or classes:
       missing = f'{stem}-{_LABELS if images else _IMAGES}'
       raise errors.DataError(
         f'{folder} (--data_dir) has no {missing}, nor {missing}.gz.'
@@ -118,47 +119,23 @@ def _find(folder: pathlib.Path, name: str) -> pathlib.Path | None:
 
 
 def _check_pair(images_file: pathlib.Path, labels_file: pathlib.Path) -> None:
-  images, labels = _read(str(images_file), 3), _read(str(labels_file), 1)
+  images, digits = _read(str(images_file), 3), _read(str(labels_file), 1)
   if 0 in images.shape:
     raise errors.DataError(
       f'{images_file} holds no images (its sizes are {images.shape}). Give a file with some.'
     )
-  if len(images) != len(labels):
+  if len(images) != len(digits):
     raise errors.DataError(
-      f'{images_file} holds {len(images)} images and {labels_file.name} {len(labels)} labels.'
+      f'{images_file} holds {len(images)} images and {labels_file.name} {len(digits)} labels.'
       ' Give files that belong together.'
-    )
-
-
-def _count_classes(labels_file: pathlib.Path) -> int:
-  """Length of the run 0, 1, 2, … that the labels fill without a gap."""
-  present = np.bincount(_read(str(labels_file), 1), minlength=256) > 0
-  return int(np.argmin(np.append(present, False)))
-
-
-def _check_labels(labels_file: pathlib.Path, num_classes: int) -> None:
-  labels = _read(str(labels_file), 1)
-  outside = np.flatnonzero(labels >= num_classes)
-  if outside.size:
-    known = (
-      f'the classes 0 to {num_classes - 1}' if num_classes else 'the classes: none has label 0'
-    )
-    raise errors.DataError(
-      f'{labels_file}: label {labels[outside[0]]} of record {outside[0]} is outside {known}'
-      f' ({outside.size} such). Correct the labels; classes count from 0 without a gap.'
     )
 
 
 def _ranges(images_file: pathlib.Path, labels_file: pathlib.Path) -> tuple[IdxRange, ...]:
   num_records = len(_read(str(labels_file), 1))
   return tuple(
-    IdxRange(
-      images_file=str(images_file),
-      labels_file=str(labels_file),
-      start=start,
-      stop=min(start + _RECORDS_PER_BLOCK, num_records),
-    )
-    for start in range(0, num_records, _RECORDS_PER_BLOCK)
+    IdxRange(images_file=str(images_file), labels_file=str(labels_file), start=start, stop=stop)
+    for start, stop in runs(num_records, _RECORDS_PER_BLOCK)
   )
 
 

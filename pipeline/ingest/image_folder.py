@@ -11,7 +11,15 @@ import numpy as np
 from pipeline import config as config_lib
 from pipeline import errors
 from pipeline.ingest import pixels
-from pipeline.ingest.source import BadRecord, Block, Decoded, Source, readable, sha256_of_files
+from pipeline.ingest.source import (
+  MAX_KEPT_BYTES,
+  BadRecord,
+  Block,
+  Decoded,
+  Source,
+  readable,
+  sha256_of_files,
+)
 
 _SUFFIXES = ('.png', '.jpg', '.jpeg')
 _SPLITS = ('train', 'test')
@@ -22,13 +30,13 @@ _OTHER_SPLITS = (
 )  # not used; named in an error rather than taken for a class
 _FILES_PER_BLOCK = 64
 _MAX_FILE_BYTES = 1 << 27  # beyond this it is no picture to train on
-_MAX_KEPT_BYTES = 1 << 16  # of a bad file, in quarantine
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageFiles(Block):
   """Some files of the folder, with the index of their class (None without classes)."""
 
+  dataset: str
   root: str
   files: tuple[str, ...]  # relative to root, with forward slashes
   labels: tuple[int, ...] | None
@@ -42,7 +50,7 @@ class ImageFiles(Block):
     """Reads the files; those that are no usable pictures come back in `bad`."""
     images, good, bad = [], [], []
     for i, name in enumerate(self.files):
-      outcome = _decode_file(pathlib.Path(self.root), name, image_size, num_channels)
+      outcome = self._decode_file(name, image_size, num_channels)
       if isinstance(outcome, BadRecord):
         bad.append(outcome)
       else:
@@ -56,6 +64,18 @@ class ImageFiles(Block):
       bad=tuple(bad),
     )
 
+  def _decode_file(self, name: str, image_size: int, num_channels: int) -> np.ndarray | BadRecord:
+    data = b''
+    try:
+      data = _read(pathlib.Path(self.root), name)
+      return pixels.decode_image(data, image_size, num_channels)
+    except OSError as error:
+      reason = f'unreadable: {error.strerror or error}'
+    except pixels.DecodeError as error:
+      reason = str(error)
+    kept = data if len(data) <= MAX_KEPT_BYTES else b''
+    return BadRecord(key=name, reason=reason, source=self.dataset, payload=kept)
+
 
 def open_source(config: config_lib.IngestConfig) -> Source:
   """Describes the folder `config.data_dir`.
@@ -68,26 +88,47 @@ def open_source(config: config_lib.IngestConfig) -> Source:
     DataError: no folder, no images, images beside class folders, a class that only `test/` has,
       a linked folder.
   """
-  root = _root(config)
-  files = _find_splits(root)
-  class_names = tuple(sorted({c for c in map(_class_of, files['train']) if c is not None}))
-  splits = {
-    split: _blocks(root, names, {name: k for k, name in enumerate(class_names)})
-    for split, names in files.items()
-  }
-  every = [file.name for names in files.values() for file in names]
-  return Source(
-    name='image_folder',
-    class_names=tuple(map(readable, class_names)),
-    splits=splits,
-    fingerprint=sha256_of_files(root, every),
-  )
+  return open_folder(_root(config), name='image_folder')
 
 
 def source_digest(config: config_lib.IngestConfig) -> str:
   """SHA-256 of the names and contents of the images."""
-  root = _root(config)
-  return sha256_of_files(root, [f.name for names in _find_splits(root).values() for f in names])
+  return folder_digest(_root(config))
+
+
+def open_folder(root: pathlib.Path, *, name: str) -> Source:
+  """Describes a folder of images.
+
+  Args:
+    root: laid out as `open_source` says.
+    name: of the dataset.
+
+  Raises:
+    DataError: see `open_source`.
+  """
+  root = root.resolve()
+  files = _find_splits(root)
+  class_names = tuple(sorted({c for c in map(_class_of, files['train']) if c is not None}))
+  splits = {
+    split: _blocks(name, root, found, {c: k for k, c in enumerate(class_names)})
+    for split, found in files.items()
+  }
+  return Source(
+    name=name,
+    class_names=tuple(map(readable, class_names)),
+    splits=splits,
+    fingerprint=_digest(root, files),
+  )
+
+
+def folder_digest(root: pathlib.Path) -> str:
+  """SHA-256 of the names and contents of the images in a folder."""
+  root = root.resolve()
+  return _digest(root, _find_splits(root))
+
+
+def _digest(root: pathlib.Path, files: dict[str, list['_File']]) -> str:
+  return sha256_of_files(root, [file.name for found in files.values() for file in found])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +145,7 @@ def _root(config: config_lib.IngestConfig) -> pathlib.Path:
   root = pathlib.Path(config.data_dir).expanduser()
   if not root.is_dir():
     raise errors.DataError(f'--data_dir={root} is not a folder. Name the folder of images.')
-  return root.resolve()
+  return root
 
 
 def _find_splits(root: pathlib.Path) -> dict[str, list[_File]]:
@@ -183,32 +224,18 @@ def _raise_unreadable(error: OSError) -> None:
 
 
 def _blocks(
-  root: pathlib.Path, files: list[_File], index: dict[str, int]
+  dataset: str, root: pathlib.Path, files: list[_File], index: dict[str, int]
 ) -> tuple[ImageFiles, ...]:
   chunks = (files[i : i + _FILES_PER_BLOCK] for i in range(0, len(files), _FILES_PER_BLOCK))
   return tuple(
     ImageFiles(
+      dataset=dataset,
       root=str(root),
       files=tuple(file.name for file in chunk),
       labels=tuple(index[str(_class_of(file))] for file in chunk) if index else None,
     )
     for chunk in chunks
   )
-
-
-def _decode_file(
-  root: pathlib.Path, name: str, image_size: int, num_channels: int
-) -> np.ndarray | BadRecord:
-  data = b''
-  try:
-    data = _read(root, name)
-    return pixels.decode_image(data, image_size, num_channels)
-  except OSError as error:
-    reason = f'unreadable: {error.strerror or error}'
-  except pixels.DecodeError as error:
-    reason = str(error)
-  kept = data if len(data) <= _MAX_KEPT_BYTES else b''
-  return BadRecord(key=name, reason=reason, source='image_folder', payload=kept)
 
 
 def _read(root: pathlib.Path, name: str) -> bytes:

@@ -82,6 +82,24 @@ def fit_grey(images: np.ndarray, image_size: int, num_channels: int) -> np.ndarr
   return np.repeat(images[..., None], num_channels, axis=-1)
 
 
+def fit_arrays(images: np.ndarray, image_size: int, num_channels: int) -> np.ndarray:
+  """Does what `fit` does for arrays, grey or colour.
+
+  Args:
+    images: [B, H, W], [B, H, W, 1] or [B, H, W, 3] uint8.
+    image_size: S.
+    num_channels: 1 or 3, whatever the arrays have.
+
+  Returns:
+    [B, S, S, C] uint8.
+  """
+  if images.ndim == 3 or images.shape[-1] == 1:
+    return fit_grey(images.reshape(images.shape[:3]), image_size, num_channels)
+  if images.shape[1:] == (image_size, image_size, num_channels):
+    return images
+  return np.stack([fit(PIL.Image.fromarray(i), image_size, num_channels) for i in images])
+
+
 def _check_size(image: PIL.Image.Image) -> None:
   if image.width * image.height > _MAX_PIXELS:
     raise DecodeError(

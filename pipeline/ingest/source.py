@@ -4,9 +4,11 @@ import abc
 import dataclasses
 import hashlib
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
+
+MAX_KEPT_BYTES = 1 << 16  # of a bad record, in quarantine
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,11 @@ class Source:
   class_names: tuple[str, ...]  # empty without classes
   splits: Mapping[str, tuple[Block, ...]]  # 'train', and 'test' if the source has it
   fingerprint: str  # SHA-256 of the content
+
+
+def runs(num_records: int, size: int) -> Iterator[tuple[int, int]]:
+  """Start and stop of the blocks of `size` records (the last one shorter) that cover them all."""
+  return ((start, min(start + size, num_records)) for start in range(0, num_records, size))
 
 
 def readable(name: str) -> str:

@@ -4,13 +4,30 @@ Source: tensorflow/core/lib/io/record_writer.h. Written here so that a worker ne
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import pathlib
 import struct
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
 import google_crc32c
+
+_HEADER_BYTES, _FOOTER_BYTES = 12, 4  # length and its checksum; the record's checksum
+
+
+class FramingError(Exception):
+  """A file whose records can't be told apart; the message says where it breaks."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Record:
+  """A record as it was read."""
+
+  offset: int  # in the file, where its frame begins
+  content: bytes
+  is_whole: bool  # its checksum fits
 
 
 def frame(record: bytes) -> bytes:
@@ -41,6 +58,43 @@ def write_tfrecord(path: pathlib.Path, records: Iterable[bytes]) -> str:
     with contextlib.suppress(OSError):
       temporary.unlink(missing_ok=True)
   return digest.hexdigest()
+
+
+def read_tfrecord(
+  path: pathlib.Path, offset: int = 0, num_records: int | None = None
+) -> Iterator[Record]:
+  """Reads a file, or some records of it.
+
+  Args:
+    path: file; not compressed.
+    offset: where the first record's frame begins.
+    num_records: how many; None for all to the end of the file.
+
+  Raises:
+    FramingError: a length whose checksum doesn't fit, or a file that ends inside a record.
+    OSError: the file can't be read.
+  """
+  num_bytes = path.stat().st_size
+  with path.open('rb') as file:
+    file.seek(offset)
+    while offset < num_bytes if num_records is None else num_records > 0:
+      record = _read_record(file, offset, num_bytes)
+      yield record
+      offset += _HEADER_BYTES + len(record.content) + _FOOTER_BYTES
+      num_records = None if num_records is None else num_records - 1
+
+
+def _read_record(file: BinaryIO, offset: int, num_bytes: int) -> Record:
+  header = file.read(_HEADER_BYTES)
+  if len(header) < _HEADER_BYTES:
+    raise FramingError(f'ends inside the record at byte {offset}')
+  if _masked_crc(header[:8]) != header[8:]:
+    raise FramingError(f'has a wrong checksum of the length at byte {offset}')
+  (length,) = struct.unpack('<Q', header[:8])
+  if length > num_bytes - offset - _HEADER_BYTES - _FOOTER_BYTES:  # before so much is asked for
+    raise FramingError(f'ends inside the record of {length} bytes at byte {offset}')
+  content, footer = file.read(length), file.read(_FOOTER_BYTES)
+  return Record(offset=offset, content=content, is_whole=_masked_crc(content) == footer)
 
 
 def _masked_crc(data: bytes) -> bytes:

@@ -2,14 +2,16 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
+import tensorflow as tf
 import tf_keras
 
 from pipeline import errors
-from pipeline.networks import dcgan, digits
+from pipeline.networks import dcgan, dcgan64, digits, mlp, residual, spectral
 from pipeline.networks.spec import ModelSpec
 
-__all__ = ['ModelSpec', 'Pair', 'build', 'takes_labels']
+__all__ = ['ModelSpec', 'Pair', 'build', 'folded', 'own_conditioning']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +32,13 @@ class Pair:
 
   def logits(self, features: object, labels: object, training: bool) -> object:
     """The discriminator's logits [B] of images with these features and labels."""
+    return tf.nest.flatten(self._head(features, labels, training))[0]
+
+  def class_logits(self, features: object, training: bool) -> object:
+    """The auxiliary classifier's logits [B, K]."""
+    return self._head(features, None, training)[1]
+
+  def _head(self, features: object, labels: object, training: bool) -> list[tf.Tensor]:
     return _call(self.discriminator.get_layer('head'), features, labels, training)
 
   def discriminate(self, images: object, labels: object, training: bool) -> object:
@@ -37,28 +46,35 @@ class Pair:
     return self.logits(self.features(images, training), labels, training)
 
 
-def _call(model: tf_keras.Model, x: object, labels: object, training: bool) -> object:
+def _call(model: tf_keras.Model, x: object, labels: object, training: bool) -> Any:
   """Calls a model that may or may not take labels."""
   return model([x, labels][: len(model.inputs)], training=training)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Entry:
+  """A network of the table below."""
+
   generator: Callable[[ModelSpec], tf_keras.Model]
   discriminator: Callable[[ModelSpec], tf_keras.Model]
-  is_conditional: bool
   size_multiple: int  # of height and width
+  conditioning: str = 'none'  # on labelled data, unless the settings say another
 
 
 _NETWORKS = {
-  'digits': _Entry(digits.generator, digits.discriminator, True, 4),
-  'dcgan': _Entry(dcgan.generator, dcgan.discriminator, False, 4),
+  'digits': _Entry(digits.generator, digits.discriminator, 4, 'per_class'),
+  'residual': _Entry(residual.generator, residual.discriminator, 4, 'per_class'),
+  'mlp': _Entry(mlp.generator, mlp.discriminator, 1),
+  'dcgan': _Entry(dcgan.generator, dcgan.discriminator, 4),
+  'dcgan64': _Entry(dcgan64.generator, dcgan64.discriminator, 16),
+  'dcgan_deconv4': _Entry(dcgan.deconv4_generator, dcgan.deconv4_discriminator, 4),
+  'dcgan_bn': _Entry(dcgan.bn_generator, dcgan.bn_discriminator, 4),
 }
 
 
-def takes_labels(network: str) -> bool:
-  """Whether the pair uses the labels of labelled data."""
-  return _NETWORKS[network].is_conditional
+def own_conditioning(network: str) -> str:
+  """How the pair uses the labels of labelled data, unless the settings say another."""
+  return _NETWORKS[network].conditioning
 
 
 def build(spec: ModelSpec) -> Pair:
@@ -75,3 +91,13 @@ def build(spec: ModelSpec) -> Pair:
       f' Choose an --image_size that {entry.size_multiple} divides.'
     )
   return Pair(entry.generator(spec), entry.discriminator(spec), spec.num_classes)
+
+
+def folded(spec: ModelSpec, discriminator: tf_keras.Model) -> tf_keras.Model:
+  """The discriminator that `spec` names as it is exported: without what only training needs.
+
+  The factors of spectral normalisation go into the kernels; dropout is left out.
+  """
+  plain = build(dataclasses.replace(spec, spectral_norm=False, dropout=0.0)).discriminator
+  plain.set_weights(spectral.folded_weights(discriminator))
+  return plain

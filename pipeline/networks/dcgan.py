@@ -1,4 +1,4 @@
-"""The DCGAN of the common tutorials, layer by layer as RECIPES lists it; unconditional.
+"""The DCGAN of the common tutorials and its variants, layer by layer; H and W are multiples of 4.
 
 Source: Radford et al. 2016, arXiv:1511.06434, in the variant with 5x5 kernels and dropout.
 """
@@ -6,33 +6,75 @@ Source: Radford et al. 2016, arXiv:1511.06434, in the variant with 5x5 kernels a
 import tensorflow as tf
 import tf_keras
 
-from pipeline.networks import heads
+from pipeline.networks import heads, parts
 from pipeline.networks.spec import ModelSpec
 
 L = tf_keras.layers
-_SLOPE = 0.3
+_EMBEDDING = 50  # values of a label's embedding
+_SLOPE = 0.3  # the Keras default, which the tutorials keep
 
 
 def generator(spec: ModelSpec) -> tf_keras.Model:
-  """Latents to images: [B, Z] -> [B, H, W, C] in [-1, 1]; H and W are multiples of 4."""
+  """Latents (and labels) to images: [B, Z] (, [B]) -> [B, H, W, C] in [-1, 1]."""
   height, width, channels = spec.image_shape
-  latents = tf_keras.Input([spec.latent_size], name='latents')
-  x = L.Dense(height // 4 * (width // 4) * 256, use_bias=False)(latents)
+  inputs, x = parts.generator_input(spec, _EMBEDDING)
+  x = L.Dense(height // 4 * (width // 4) * 256, use_bias=False)(x)
   x = L.LeakyReLU(_SLOPE)(L.BatchNormalization()(x))
   x = L.Reshape([height // 4, width // 4, 256])(x)
   for filters, stride in ((128, 1), (64, 2)):
     x = L.Conv2DTranspose(filters, 5, stride, padding='same', use_bias=False)(x)
     x = L.LeakyReLU(_SLOPE)(L.BatchNormalization()(x))
   x = L.Conv2DTranspose(channels, 5, 2, padding='same', use_bias=False)(x)
-  return tf_keras.Model([latents], L.Activation('tanh', name='images')(x), name='generator')
+  return tf_keras.Model(inputs, L.Activation('tanh', name='images')(x), name='generator')
 
 
 def discriminator(spec: ModelSpec) -> tf_keras.Model:
-  """Images to logits: [B, H, W, C] in [-1, 1] -> [B]."""
+  """Images (and labels) to logits: [B, H, W, C] in [-1, 1] (, [B]) -> [B]."""
+  return _strided(spec, kernel=5, slope=_SLOPE, dropout=0.3, filters=(64, 128))
+
+
+def bn_generator(spec: ModelSpec) -> tf_keras.Model:
+  """`dcgan_bn`: fewer layers, batch normalisation with momentum 0.8, a 7x7 output kernel."""
+  height, width, channels = spec.image_shape
+  inputs, x = parts.generator_input(spec, _EMBEDDING)
+  x = L.Dense(height // 4 * (width // 4) * 256)(x)
+  x = L.LeakyReLU(_SLOPE)(L.BatchNormalization(momentum=0.8)(x))
+  x = L.Reshape([height // 4, width // 4, 256])(x)
+  x = L.Conv2DTranspose(128, 4, 2, padding='same')(x)
+  x = L.LeakyReLU(_SLOPE)(L.BatchNormalization(momentum=0.8)(x))
+  x = L.Conv2DTranspose(channels, 7, 2, padding='same')(x)
+  return tf_keras.Model(inputs, L.Activation('tanh', name='images')(x), name='generator')
+
+
+def bn_discriminator(spec: ModelSpec) -> tf_keras.Model:
+  """`dcgan_bn`: 4x4 kernels; the normalisation is the generator's alone."""
+  return _strided(spec, kernel=4, slope=_SLOPE, dropout=0.3, filters=(64, 128))
+
+
+def deconv4_generator(spec: ModelSpec) -> tf_keras.Model:
+  """`dcgan_deconv4`: 4x4 transposed convolutions without normalisation, a 7x7 output kernel."""
+  height, width, channels = spec.image_shape
+  inputs, x = parts.generator_input(spec, _EMBEDDING)
+  x = L.LeakyReLU(0.2)(L.Dense(height // 4 * (width // 4) * 128)(x))
+  x = L.Reshape([height // 4, width // 4, 128])(x)
+  for _ in range(2):
+    x = L.LeakyReLU(0.2)(L.Conv2DTranspose(128, 4, 2, padding='same')(x))
+  x = L.Conv2D(channels, 7, padding='same')(x)
+  return tf_keras.Model(inputs, L.Activation('tanh', name='images')(x), name='generator')
+
+
+def deconv4_discriminator(spec: ModelSpec) -> tf_keras.Model:
+  """`dcgan_deconv4`: two 3x3 convolutions of 64 filters."""
+  return _strided(spec, kernel=3, slope=0.2, dropout=0.4, filters=(64, 64))
+
+
+def _strided(
+  spec: ModelSpec, *, kernel: int, slope: float, dropout: float, filters: tuple[int, ...]
+) -> tf_keras.Model:
+  """Convolutions that halve the image, each followed by a leaky ReLU and dropout."""
   images = tf_keras.Input(spec.image_shape, name='images')
   x: tf.Tensor = images
-  for filters in (64, 128):
-    x = L.Conv2D(filters, 5, 2, padding='same')(x)
-    x = L.Dropout(0.3)(L.LeakyReLU(_SLOPE)(x))
-  body = tf_keras.Model(images, L.Flatten()(x), name='body')
-  return heads.discriminator(spec, body, heads.logit_per_class(spec, body.output_shape[-1]))
+  for number in filters:
+    x = L.LeakyReLU(slope)(parts.conv(spec, number, kernel, 2)(x))
+    x = parts.dropout(spec, dropout, x)
+  return heads.discriminator(spec, images, x)

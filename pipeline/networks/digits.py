@@ -10,7 +10,7 @@ which the label's is taken.
 import tensorflow as tf
 import tf_keras
 
-from pipeline.networks import heads, layers
+from pipeline.networks import heads, layers, parts
 from pipeline.networks.spec import ModelSpec
 
 L = tf_keras.layers
@@ -24,12 +24,7 @@ def generator(spec: ModelSpec) -> tf_keras.Model:
   """Latents (and labels) to images: [B, Z] (, [B]) -> [B, H, W, C] in [-1, 1]; H and W are 4n."""
   height, width, channels = spec.image_shape
   rows, columns = height // 4, width // 4
-  latents = tf_keras.Input([spec.latent_size], name='latents')
-  inputs, x = [latents], latents
-  if spec.is_conditional:
-    labels = tf_keras.Input([], dtype=tf.int32, name='labels')
-    inputs.append(labels)
-    x = L.Concatenate()([latents, layers.OneHot(spec.num_classes)(labels)])
+  inputs, x = parts.generator_input(spec)
   x = _normalise_activate(L.Dense(rows * columns * 96, use_bias=False)(x))
   x = L.Reshape([rows, columns, 96])(x)
   x = _normalise_activate(L.Conv2D(96, 3, padding='same', use_bias=False)(x))
@@ -46,9 +41,9 @@ def discriminator(spec: ModelSpec) -> tf_keras.Model:
   images = tf_keras.Input(spec.image_shape, name='images')
   x: tf.Tensor = images
   for filters, kernel, stride in ((48, 4, 2), (96, 4, 2), (128, 3, 1)):
-    x = L.LeakyReLU(0.2)(L.Conv2D(filters, kernel, stride, padding='same')(x))
+    x = L.LeakyReLU(0.2)(parts.conv(spec, filters, kernel, stride)(x))
   # A strided convolution of an odd map costs three times as much as this one on a CPU.
   padding = 'valid' if min(x.shape[1:3]) >= 3 else 'same'
-  x = L.LeakyReLU(0.2)(L.Conv2D(128, 3, padding=padding)(x))
-  body = tf_keras.Model(images, L.Flatten()(x), name='body')
-  return heads.discriminator(spec, body, heads.logit_per_class(spec, body.output_shape[-1]))
+  x = L.LeakyReLU(0.2)(parts.conv(spec, 128, 3, padding=padding)(x))
+  x = parts.dropout(spec, 0.0, x)
+  return heads.discriminator(spec, images, x)

@@ -1,4 +1,4 @@
-"""The discriminator's last part: features and label to a logit.
+"""The discriminator's last part: features and label to a logit, by the way of conditioning.
 
 It is a model of its own, so that features which cost a convolution each are scored for several
 labels at the price of one. Legend: B batch, F features, K classes.
@@ -7,31 +7,100 @@ labels at the price of one. Legend: B batch, F features, K classes.
 import tensorflow as tf
 import tf_keras
 
-from pipeline.networks import layers
+from pipeline.networks import layers, minibatch, parts
 from pipeline.networks.spec import ModelSpec
 
 L = tf_keras.layers
+_HIDDEN = 128  # units that see features and label together
 
 
-def logit_per_class(spec: ModelSpec, num_features: int) -> tf_keras.Model:
-  """One linear logit a class, of which the label's is taken; one in all without labels.
+def discriminator(spec: ModelSpec, images: tf.Tensor, x: tf.Tensor) -> tf_keras.Model:
+  """Images and what the network's layers make of them, as a model of two parts.
 
-  [B, F] (, [B]) -> [B]. Source: Mescheder et al. 2018, arXiv:1801.04406, appendix D.
+  Args:
+    spec: of the pair; says how the batch and the label are looked at.
+    images: Keras input [B, H, W, C].
+    x: [B, h, w, c] or [B, F], computed from `images`.
+
+  Returns:
+    [B, H, W, C] (, [B]) -> [B], of the layers 'body', [B, H, W, C] -> [B, F], and 'head',
+    [B, F] (, [B]) -> [B], with a second output [B, K] where there is an auxiliary classifier.
   """
-  features = tf_keras.Input([num_features])
-  inputs, logits = [features], L.Dense(max(spec.num_classes, 1))(features)
-  if spec.is_conditional:
-    labels = tf_keras.Input([], dtype=tf.int32)
-    inputs.append(labels)
-    logits = L.Multiply()([logits, layers.OneHot(spec.num_classes)(labels)])
-  return tf_keras.Model(inputs, layers.SumLogits()(logits), name='head')
-
-
-def discriminator(spec: ModelSpec, body: tf_keras.Model, head: tf_keras.Model) -> tf_keras.Model:
-  """Body, [B, H, W, C] -> [B, F], and head as one model: [B, H, W, C] (, [B]) -> [B]."""
-  images = tf_keras.Input(spec.image_shape, name='images')
-  inputs = [images]
+  if spec.minibatch == 'stddev':
+    x = minibatch.MinibatchStddev()(x)
+  x = L.Flatten()(x)
+  if spec.minibatch == 'discrimination':
+    x = minibatch.MinibatchDiscrimination()(x)
+  body = tf_keras.Model(images, x, name='body')
+  make_head = _HEADS[spec.conditioning] if spec.is_conditional else _one_logit
+  head = make_head(spec, body.output_shape[-1])
+  whole_images = tf_keras.Input(spec.image_shape, name='images')
+  inputs = [whole_images]
   if spec.is_conditional:
     inputs.append(tf_keras.Input([], dtype=tf.int32, name='labels'))
-  logits = head([body(images), *inputs[1:]])
+  logits = tf.nest.flatten(head([body(whole_images), *inputs[1:]][: len(head.inputs)]))[0]
   return tf_keras.Model(inputs, L.Activation('linear', name='logits')(logits), name='discriminator')
+
+
+def _one_logit(spec: ModelSpec, num_features: int) -> tf_keras.Model:
+  features = tf_keras.Input([num_features])
+  return _head([features], parts.dense(spec, 1)(features))
+
+
+def _logit_per_class(spec: ModelSpec, num_features: int) -> tf_keras.Model:
+  """A linear logit a class, of which the label's is taken.
+
+  Source: Mescheder et al. 2018, arXiv:1801.04406, appendix D.
+  """
+  features, labels = _inputs(num_features)
+  indicator = layers.OneHot(spec.num_classes)(labels)
+  logits = L.Multiply()([parts.dense(spec, spec.num_classes)(features), indicator])
+  return _head([features, labels], logits)
+
+
+def _embedding(spec: ModelSpec, num_features: int) -> tf_keras.Model:
+  """A hidden layer that sees the features and the label. Source: arXiv:1411.1784."""
+  features, labels = _inputs(num_features)
+  joined = L.Concatenate()([features, layers.OneHot(spec.num_classes)(labels)])
+  hidden = L.LeakyReLU(0.2)(parts.dense(spec, _HIDDEN)(joined))
+  return _head([features, labels], parts.dense(spec, 1)(hidden))
+
+
+def _projection(spec: ModelSpec, num_features: int) -> tf_keras.Model:
+  """A logit of the features and their product with the label's vector.
+
+  Source: Miyato and Koyama 2018, arXiv:1802.05637, eq. 3.
+  """
+  features, labels = _inputs(num_features)
+  indicator = layers.OneHot(spec.num_classes)(labels)
+  vector = parts.dense(spec, num_features, use_bias=False)(indicator)
+  projected = layers.SumLogits()(L.Multiply()([vector, features]))
+  return _head([features, labels], parts.dense(spec, 1)(features), projected)
+
+
+def _auxiliary(spec: ModelSpec, num_features: int) -> tf_keras.Model:
+  """A logit without the label, and logits of the classes. Source: arXiv:1610.09585."""
+  features = tf_keras.Input([num_features])
+  classes = parts.dense(spec, spec.num_classes, name='classes')(features)
+  logits = layers.SumLogits()(parts.dense(spec, 1)(features))
+  return tf_keras.Model([features], [logits, classes], name='head')
+
+
+def _inputs(num_features: int) -> tuple[tf.Tensor, tf.Tensor]:
+  return tf_keras.Input([num_features]), tf_keras.Input([], dtype=tf.int32)
+
+
+def _head(
+  inputs: list[tf.Tensor], logits: tf.Tensor, more: tf.Tensor | None = None
+) -> tf_keras.Model:
+  """Sums [B, *] logits to [B], and adds more of them, [B]."""
+  total = layers.SumLogits()(logits)
+  return tf_keras.Model(inputs, total if more is None else L.Add()([total, more]), name='head')
+
+
+_HEADS = {
+  'per_class': _logit_per_class,
+  'embedding': _embedding,
+  'projection': _projection,
+  'auxiliary': _auxiliary,
+}

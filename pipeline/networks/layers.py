@@ -25,6 +25,19 @@ class DepthToSpace(tf_keras.layers.Layer):
     return super().get_config() | {'block_size': self.block_size}
 
 
+class Blur(tf_keras.layers.Layer):
+  """The binomial filter [1, 2, 1] along rows and columns, against aliasing: [B, H, W, C], same.
+
+  Source: Zhang 2019, arXiv:1904.11486.
+  """
+
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    """Filters `inputs`, [B, H, W, C]."""
+    line = tf.constant([1.0, 2.0, 1.0], inputs.dtype) / 4
+    kernel = tf.tile((line[:, None] * line)[..., None, None], [1, 1, inputs.shape[-1], 1])
+    return tf.nn.depthwise_conv2d(inputs, kernel, [1, 1, 1, 1], 'SAME')
+
+
 class OneHot(tf_keras.layers.Layer):
   """Class indices to indicator vectors: int [B] -> float [B, K]."""
 

@@ -16,6 +16,11 @@ class ModelSpec:
   num_classes: int  # K; 0 for a generator without labels
   class_names: tuple[str, ...]
   image_shape: tuple[int, int, int]  # H, W, C
+  conditioning: str = 'per_class'  # how labels are used, if at all: pipeline.networks.heads
+  dropout: float | None = None  # rate in the discriminator; None is the network's own
+  spectral_norm: bool = False  # of the discriminator
+  minibatch: str = 'none'  # 'stddev' or 'discrimination': how the discriminator sees the batch
+  upsampling: str = 'depth_to_space'  # or 'antialiased', where the network leaves the choice
 
   @property
   def is_conditional(self) -> bool:

@@ -1,25 +1,22 @@
 """Many steps in one call of a compiled function, over the replicas of a strategy."""
 
+import functools
+
 import tensorflow as tf
 
 from pipeline.config import TrainConfig
+from pipeline.networks import spectral
+from pipeline.train import augmentation
 from pipeline.train.averaging import ema_decay, update_average
 from pipeline.train.state import TrainState
-from pipeline.train.step import Gradients, GradientStep
+from pipeline.train.step import BOTH, DISCRIMINATOR, GENERATOR, GradientStep
 
-_NAMES = (
-  'generator_loss',
-  'discriminator_loss',
-  'mismatch_loss',
-  'real_logit',
-  'fake_logit',
-  'r1_penalty',
-  'r2_penalty',
-)
+Batch = tuple[tf.Tensor, tf.Tensor]  # pixels, labels
+Metrics = dict[str, tf.Tensor]
 
 
 class TrainLoop:
-  """Steps of `GradientStep`, each followed by both updates and the generator's average."""
+  """Steps of `GradientStep`, each followed by the updates and by the generator's average."""
 
   def __init__(
     self, state: TrainState, config: TrainConfig, strategy: tf.distribute.Strategy, xla: bool
@@ -27,11 +24,18 @@ class TrainLoop:
     self._state, self._config, self._strategy = state, config, strategy
     optimizers = (state.generator_optimizer, state.discriminator_optimizer)
     step = GradientStep(state.pair, config, optimizers)
+    self._lazy_names = step.terms.lazy_names
+    self._names = step.metric_names
     # XLA compiles the gradients alone: applying them merges replicas, which it can't.
-    self._gradients = tf.function(step, jit_compile=xla or None, autograph=False)
+    self._gradients = {
+      learners: tf.function(
+        functools.partial(step, learners=learners), jit_compile=xla or None, autograph=False
+      )
+      for learners in (BOTH, GENERATOR, DISCRIMINATOR)
+    }
 
   @tf.function(reduce_retracing=True)
-  def run(self, batches: object, num_steps: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+  def run(self, batches: object, num_steps: tf.Tensor) -> tuple[Metrics, tf.Tensor]:
     """Trains on the next batches.
 
     Args:
@@ -43,30 +47,25 @@ class TrainLoop:
       Metrics, each the mean over the steps, and the seconds spent waiting for batches (0, because
       unmeasured, with --deterministic).
     """
-    totals = {name: tf.constant(0.0) for name in _NAMES}
+    totals = {name: tf.constant(0.0) for name in self._names}
     waited_s, finished_s = tf.constant(0.0, tf.float64), self._clock_s()
     for _ in tf.range(num_steps):
       tf.autograph.experimental.set_loop_options(parallel_iterations=1)
-      pixels, labels = next(batches)  # type: ignore[call-overload]
-      with tf.control_dependencies(tf.nest.flatten([pixels, labels], expand_composites=True)):
+      taken = [next(batches) for _ in range(self._config.batches_per_step)]  # type: ignore[call-overload]
+      with tf.control_dependencies(tf.nest.flatten(taken, expand_composites=True)):
         got_s = self._clock_s()
       # A batch that came before the last step was through made nobody wait.
       waited_s += tf.maximum(got_s - finished_s, 0.0)
       with tf.control_dependencies([got_s]):  # no work of this step counts as waiting
-        pixels, labels = tf.nest.map_structure(
-          tf.identity, (pixels, labels), expand_composites=True
-        )
-      metrics = self._step(pixels, labels)
-      totals = {name: totals[name] + metrics[name] for name in _NAMES}
+        taken = tf.nest.map_structure(tf.identity, taken, expand_composites=True)
+      metrics = self._step(taken)
+      totals = {name: totals[name] + metrics[name] for name in self._names}
       with tf.control_dependencies(self._results()):
         finished_s = self._clock_s()
     steps = tf.cast(num_steps, tf.float32)
     # A lazy penalty is zero on the steps between.
-    every = float(self._config.penalty_every_steps)
-    means = {
-      name: total / steps * (every if name.endswith('_penalty') else 1.0)
-      for name, total in totals.items()
-    }
+    every = dict.fromkeys(self._lazy_names, float(self._config.penalty_every_steps))
+    means = {name: total / steps * every.get(name, 1.0) for name, total in totals.items()}
     return means, waited_s
 
   def _clock_s(self) -> tf.Tensor:
@@ -78,32 +77,91 @@ class TrainLoop:
     variables = self._state.average.weights + self._state.pair.discriminator.trainable_variables
     return [tf.convert_to_tensor(variable) for variable in variables]
 
-  def _step(self, pixels: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+  @tf.autograph.experimental.do_not_convert
+  def _step(self, batches: list[Batch]) -> Metrics:
+    """The updates of one step, each on its own batches, and what follows them."""
     state, config = self._state, self._config
-    metrics = self._strategy.run(self._replica_step, (pixels, labels, state.step))
+    for layer in spectral.layers(state.pair.discriminator):
+      layer.iterate()
+    learners = [DISCRIMINATOR] * (config.discriminator_updates - 1)
+    learners += [GENERATOR] * (config.generator_updates - 1)
+    size = config.accumulate_batches
+    for index, who in enumerate(learners):
+      self._update(batches[index * size :][:size], who, index * size)
+    metrics = self._last_update(batches[-size:])
     state.step.assign_add(1)
-    images_seen = tf.cast(state.step * config.batch_size, tf.float32)
-    decay = ema_decay(images_seen, config.batch_size, config.ema_halflife_images)
+    images_seen = tf.cast(state.step * config.images_per_step, tf.float32)
+    decay = ema_decay(images_seen, config.images_per_step, config.ema_halflife_images)
     update_average(state.average.weights, state.pair.generator.weights, decay)
+    if config.augment == 'ada':
+      self._adapt(metrics['real_sign'])
+    return metrics
+
+  def _last_update(self, batches: list[Batch]) -> Metrics:
+    """The update of both networks, or of the discriminator alone while it warms up."""
+    first = self._config.batches_per_step - self._config.accumulate_batches
+    warm_up = self._config.discriminator_warmup_steps
+    if not warm_up:
+      return self._update(batches, BOTH, first)
+    return tf.cond(
+      self._state.step < warm_up,
+      lambda: self._update(batches, DISCRIMINATOR, first),
+      lambda: self._update(batches, BOTH, first),
+    )
+
+  def _update(self, batches: list[Batch], learners: tuple[bool, bool], first: int) -> Metrics:
+    """One update of the learners from the mean gradients of some batches."""
+    state, config = self._state, self._config
+    number = state.step * config.batches_per_step + first
+    strength = tf.convert_to_tensor(state.augment_probability)
+    update = functools.partial(self._replica_update, learners)
+    metrics = self._strategy.run(update, (batches, number, strength))
+    if config.clip_weights and learners[1]:
+      for variable in state.pair.discriminator.trainable_variables:
+        value = tf.convert_to_tensor(variable)
+        variable.assign(tf.clip_by_value(value, -config.clip_weights, config.clip_weights))
     return {
       name: self._strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
       for name, value in metrics.items()
     }
 
-  def _replica_step(
-    self, pixels: tf.Tensor, labels: tf.Tensor, step: tf.Tensor
-  ) -> dict[str, tf.Tensor]:
+  def _replica_update(
+    self,
+    learners: tuple[bool, bool],
+    batches: list[Batch],
+    number: tf.Tensor,
+    strength: tf.Tensor,
+  ) -> Metrics:
     context = tf.distribute.get_replica_context()
     replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
-    gradients: Gradients = self._gradients(pixels, labels, tf.identity(step), replica)
-    generator_gradients, discriminator_gradients, metrics = gradients
+    found = [
+      self._gradients[learners](pixels, labels, number + index, replica, strength)
+      for index, (pixels, labels) in enumerate(batches)
+    ]
+    generator_gradients, discriminator_gradients, metrics = tf.nest.map_structure(
+      lambda *values: tf.add_n(values) / len(values) if len(values) > 1 else values[0], *found
+    )
     self._apply('generator', generator_gradients)
     self._apply('discriminator', discriminator_gradients)
     return metrics
 
   def _apply(self, name: str, gradients: list[tf.Tensor]) -> None:
+    if not gradients:  # it does not learn now
+      return
     optimizer = getattr(self._state, f'{name}_optimizer')
     variables = getattr(self._state.pair, name).trainable_variables
     if hasattr(optimizer, 'get_unscaled_gradients'):
       gradients = optimizer.get_unscaled_gradients(gradients)
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+  def _adapt(self, real_sign: tf.Tensor) -> None:
+    config, probability = self._config, self._state.augment_probability
+    probability.assign(
+      augmentation.adapted(
+        tf.convert_to_tensor(probability),
+        real_sign,
+        config.ada_target,
+        config.images_per_step,
+        config.ada_ramp_images,
+      )
+    )

@@ -1,7 +1,34 @@
 """Optimisers by name, each network's own."""
 
+from typing import Any
+
 import tensorflow as tf
 import tf_keras
+
+from pipeline.config import TrainConfig
+from pipeline.train import precision
+from pipeline.train.schedules import learning_rate
+
+
+def make(config: TrainConfig, network: str, policy: str) -> tf_keras.optimizers.Optimizer:
+  """The optimiser of the 'generator' or the 'discriminator', under a dtype policy.
+
+  It clips gradients after they are summed over the replicas.
+  """
+  rate = getattr(config, f'{network}_learning_rate')
+  settings: dict[str, Any] = {
+    'learning_rate': learning_rate(config.learning_rate_decay, rate, config.train_steps),
+    'jit_compile': False,
+  }
+  if network in config.clip_networks.split(','):
+    settings |= {'clipvalue': config.clip_value or None}
+    settings |= {'global_clipnorm': config.clip_norm or None}
+  if config.optimizer == 'rmsprop':
+    optimizer = tf_keras.optimizers.RMSprop(rho=config.rmsprop_decay, **settings)
+  else:
+    betas = {'beta_1': config.adam_beta1, 'beta_2': config.adam_beta2}
+    optimizer = FusedAdam(**betas, epsilon=1e-8, **settings)
+  return precision.optimizer(policy, optimizer)
 
 
 class FusedAdam(tf_keras.optimizers.Adam):

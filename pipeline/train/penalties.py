@@ -1,6 +1,13 @@
-"""Gradient penalties on the discriminator."""
+"""Penalties on the discriminator's gradient, and on what either network should not change.
+
+Legend: B batch, H height, W width, C channels, Z latent.
+"""
 
 import tensorflow as tf
+
+from pipeline.train import random
+
+_TINY = 1e-12  # the root's own gradient is infinite at zero
 
 
 def squared_gradient_norm(image_gradients: tf.Tensor) -> tf.Tensor:
@@ -15,3 +22,62 @@ def squared_gradient_norm(image_gradients: tf.Tensor) -> tf.Tensor:
     [B] float32, >= 0. Multiply by gamma / 2.
   """
   return tf.reduce_sum(tf.square(tf.cast(image_gradients, tf.float32)), axis=[1, 2, 3])
+
+
+def gradient_norm_off_one(image_gradients: tf.Tensor) -> tf.Tensor:
+  """Squared distance of the gradient's norm from 1, of WGAN-GP and of DRAGAN.
+
+  Source: Gulrajani et al. 2017, arXiv:1704.00028, eq. 3; Kodali et al. 2017, arXiv:1705.07215.
+
+  Args:
+    image_gradients: as above, at `between` or at `around`.
+
+  Returns:
+    [B] float32, >= 0. Multiply by lambda.
+  """
+  return tf.square(tf.sqrt(squared_gradient_norm(image_gradients) + _TINY) - 1)
+
+
+def between(real_images: tf.Tensor, fake_images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+  """A random point on the line from each real image to its generated one: [B, H, W, C].
+
+  Source: Gulrajani et al. 2017, arXiv:1704.00028, algorithm 1.
+  """
+  share = random.uniform([tf.shape(real_images)[0], 1, 1, 1], key)
+  return real_images + share * (fake_images - real_images)
+
+
+def around(real_images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+  """Real images with noise of up to half their batch's standard deviation: [B, H, W, C].
+
+  Source: Kodali et al. 2017, arXiv:1705.07215, and its authors' code.
+  """
+  noise = random.uniform(tf.shape(real_images), key)
+  return real_images + 0.5 * tf.math.reduce_std(real_images) * noise
+
+
+def inconsistency(logits: tf.Tensor, augmented_logits: tf.Tensor) -> tf.Tensor:
+  """Squared change of the logit when the real image is augmented: [B] float32.
+
+  Source: Zhang et al. 2020, arXiv:1910.12027, eq. 3.
+  """
+  return tf.square(logits - augmented_logits)
+
+
+def similarity(
+  images: tf.Tensor, other_images: tf.Tensor, latents: tf.Tensor, other_latents: tf.Tensor
+) -> tf.Tensor:
+  """How little images of two latents differ for the latents' own difference: mode seeking.
+
+  Source: Mao et al. 2019, arXiv:1903.05628, eq. 3, inverted as in its authors' code.
+
+  Args:
+    images: [B, H, W, C] of `latents`, [B, Z].
+    other_images: the same labels from `other_latents`.
+
+  Returns:
+    [B] float32, > 0. Multiply by a weight; the generator minimises it.
+  """
+  image_distance = tf.reduce_mean(tf.abs(images - other_images), axis=[1, 2, 3])
+  latent_distance = tf.reduce_mean(tf.abs(latents - other_latents), axis=1)
+  return latent_distance / (image_distance + 1e-5)

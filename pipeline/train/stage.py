@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from pipeline import artifacts, dataset, errors, networks, signals
@@ -23,6 +24,8 @@ from pipeline.train.loop import TrainLoop
 from pipeline.train.records import Records
 from pipeline.train.samples import SampleGrid
 from pipeline.train.state import Checkpoints, TrainState
+
+_NUM_BESIDE = 1000  # real images that may be drawn
 
 
 def train(
@@ -54,10 +57,15 @@ def train(
   per_replica = f' ({config.batch_size // replicas} each of {replicas})' if replicas > 1 else ''
   console.log(f'{config.network} on {len(images):,} images, batch {config.batch_size}{per_replica}')
   batches = dataset.training_batches(
-    images, labels, config.batch_size, config.seed, first_step=state.steps_done
+    images,
+    labels,
+    config.batch_size,
+    config.seed,
+    first_step=state.steps_done * config.batches_per_step,
   )
   loop = TrainLoop(state, config, strategy, xla)
-  controller = Controller(config, spec, state, checkpoints, loop, output, console)
+  beside = images[:_NUM_BESIDE] if config.sample_beside_real else None
+  controller = Controller(config, spec, state, checkpoints, loop, output, console, beside)
   waited_s = controller.run(iter(strategy.experimental_distribute_dataset(batches)))
   facts = {
     'precision': policy,
@@ -74,20 +82,31 @@ def model_spec(config: TrainConfig, info: dataset.DatasetInfo) -> ModelSpec:
   """The networks' shapes, from the data.
 
   Raises:
-    ConfigError: wrong labels are asked for where there are no labels.
+    ConfigError: a setting needs labels where there are none.
   """
-  is_conditional = networks.takes_labels(config.network) and info.num_classes > 1
-  if config.mismatch_weight and not is_conditional:
-    raise errors.ConfigError(
-      f'--mismatch_weight={config.mismatch_weight} (TrainConfig) needs labels, which'
-      f' --network={config.network} on {info.name} has not. Choose 0.'
-    )
+  asked = config.conditioning
+  conditioning = networks.own_conditioning(config.network) if asked == 'auto' else asked
+  is_conditional = conditioning != 'none' and info.num_classes > 1
+  for flag, needs in {
+    f'--mismatch_weight={config.mismatch_weight:g}': bool(config.mismatch_weight),
+    f'--conditioning={asked}': asked not in ('auto', 'none'),
+  }.items():
+    if needs and not is_conditional:
+      raise errors.ConfigError(
+        f'{flag} (TrainConfig) needs labels, which --network={config.network} on {info.name} does'
+        ' not use. Leave it out, or choose labelled data and another --conditioning.'
+      )
   return ModelSpec(
     network=config.network,
     latent_size=config.latent_size,
     num_classes=info.num_classes if is_conditional else 0,
     class_names=tuple(info.class_names) if is_conditional else (),
     image_shape=info.image_shape,
+    conditioning=conditioning if is_conditional else 'none',
+    dropout=None if config.dropout < 0 else config.dropout,
+    spectral_norm=config.spectral_norm,
+    minibatch=config.minibatch,
+    upsampling=config.upsampling,
   )
 
 
@@ -97,7 +116,7 @@ def _write_facts(
   seconds = state.seconds_done
   facts |= {
     'steps': state.steps_done,
-    'images_seen': state.steps_done * config.batch_size,
+    'images_seen': state.steps_done * config.images_per_step,
     'seconds': round(seconds, 3),
     'input_wait_share': _wait_share(config, waited_s, seconds),
     'peak_memory_mib': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
@@ -121,12 +140,13 @@ class Controller:
   loop: TrainLoop
   output: pathlib.Path
   console: Console
+  beside: np.ndarray | None  # real images to draw beside generated ones: uint8 [N, H, W, C]
 
   def run(self, batches: Any) -> float:
     """Trains to the last step; returns the seconds spent waiting for input."""
     config, first_step = self.config, self.state.steps_done
     records = Records(self.output, first_step)
-    grid = SampleGrid(self.spec, self.state.average)
+    grid = SampleGrid(self.spec, self.state.average, config.sample_grid, self.beside)
     saved_s, waited_s = time.monotonic(), 0.0
     with (
       signals.stop_requested() as stop,
@@ -135,8 +155,11 @@ class Controller:
       for step in self._stops(first_step):
         self._check_stop(stop)
         waited_s += self._advance(step, batches, records, progress)
-        if self._is_due(step, config.snapshot_every_steps):
-          self._keep_candidate(step, grid, records)
+        is_candidate = self._is_due(step, config.snapshot_every_steps)
+        if is_candidate:
+          self._keep_candidate(step)
+        if is_candidate or step % (config.sample_every_steps or step + 1) == 0:
+          self._draw(step, grid, records)
         if time.monotonic() - saved_s >= config.checkpoint_every_s:
           self.checkpoints.save()
           saved_s = time.monotonic()
@@ -147,9 +170,14 @@ class Controller:
   def _stops(self, first_step: int) -> list[int]:
     """Steps at which the compiled loop returns to Python."""
     config = self.config
-    every = (config.steps_per_loop, config.log_every_steps, config.snapshot_every_steps)
+    every = (
+      config.steps_per_loop,
+      config.log_every_steps,
+      config.snapshot_every_steps,
+      config.sample_every_steps,
+    )
     steps = {
-      *itertools.chain.from_iterable(range(0, config.train_steps, e) for e in every),
+      *itertools.chain.from_iterable(range(0, config.train_steps, e) for e in every if e),
       config.train_steps,
     }
     return sorted(step for step in steps if step > first_step)
@@ -188,8 +216,11 @@ class Controller:
       f'{name}_learning_rate': self.state.learning_rate(name)
       for name in ('generator', 'discriminator')
     }
+    if self.config.augment == 'ada':
+      probability = tf.convert_to_tensor(self.state.augment_probability)
+      rates['augment_probability'] = float(probability)
     return {
-      'images_seen': step * self.config.batch_size,
+      'images_seen': step * self.config.images_per_step,
       'time_s': round(self.state.seconds_done, 3),
       'steps_per_s': round(steps_per_s, 3),
       'input_wait_share': wait_share,
@@ -197,15 +228,18 @@ class Controller:
       **rates,
     }
 
-  def _keep_candidate(self, step: int, grid: SampleGrid, records: Records) -> None:
-    """Keeps the averaged generator as a candidate, with its picture."""
-    for name in ('snapshots', 'samples'):
-      (self.output / name).mkdir(exist_ok=True)
+  def _keep_candidate(self, step: int) -> None:
+    """Keeps the averaged generator as a candidate."""
+    (self.output / 'snapshots').mkdir(exist_ok=True)
     save_snapshot(
       self.output / 'snapshots' / f'step-{step:06}.npz',
       self.state.average.get_weights(),
       self.state.pair.discriminator.get_weights(),
     )
+
+  def _draw(self, step: int, grid: SampleGrid, records: Records) -> None:
+    """Keeps a picture of what the averaged generator makes."""
+    (self.output / 'samples').mkdir(exist_ok=True)
     picture = grid.draw()
     picture.save(self.output / 'samples' / f'step-{step:06}.png')
     records.picture(step, picture)

@@ -10,9 +10,7 @@ from pipeline import errors, networks
 from pipeline.config import TrainConfig
 from pipeline.console import Console
 from pipeline.networks import ModelSpec, Pair
-from pipeline.train import precision
-from pipeline.train.optimizers import FusedAdam
-from pipeline.train.schedules import learning_rate
+from pipeline.train import optimizers
 
 _KEPT = 2  # checkpoints; the older one serves if the newer is damaged
 
@@ -26,6 +24,7 @@ class TrainState:
   average: tf_keras.Model  # exponential moving average of the generator
   generator_optimizer: tf_keras.optimizers.Optimizer
   discriminator_optimizer: tf_keras.optimizers.Optimizer
+  augment_probability: tf.Variable  # float32
   step: tf.Variable  # int64, generator updates so far
   seconds: tf.Variable  # float64, training time so far
 
@@ -39,14 +38,17 @@ class TrainState:
     finally:
       tf_keras.mixed_precision.set_global_policy('float32')
     twin = networks.build(spec)
-    if policy == 'mixed_float16' and (config.r1_gamma or config.r2_gamma):
+    if policy == 'mixed_float16' and config.penalises_gradients:
       # The squared gradients of a penalty overflow float16 and collapse the loss scale.
       pair = dataclasses.replace(pair, discriminator=twin.discriminator)
     state = cls(
       pair=pair,
       average=twin.generator,
-      generator_optimizer=_adam(config, config.generator_learning_rate, policy),
-      discriminator_optimizer=_adam(config, config.discriminator_learning_rate, policy),
+      generator_optimizer=optimizers.make(config, 'generator', policy),
+      discriminator_optimizer=optimizers.make(config, 'discriminator', policy),
+      augment_probability=tf.Variable(
+        1.0 if config.augment == 'diffaugment' else 0.0, trainable=False, name='augment_probability'
+      ),
       step=tf.Variable(0, dtype=tf.int64, trainable=False, name='step'),
       seconds=tf.Variable(0.0, dtype=tf.float64, trainable=False, name='seconds'),
     )
@@ -78,20 +80,10 @@ class TrainState:
       average=self.average,
       generator_optimizer=self.generator_optimizer,
       discriminator_optimizer=self.discriminator_optimizer,
+      augment_probability=self.augment_probability,
       step=self.step,
       seconds=self.seconds,
     )
-
-
-def _adam(config: TrainConfig, rate: float, policy: str) -> tf_keras.optimizers.Optimizer:
-  adam = FusedAdam(
-    learning_rate(config.learning_rate_decay, rate, config.train_steps),
-    beta_1=config.adam_beta1,
-    beta_2=config.adam_beta2,
-    epsilon=1e-8,
-    jit_compile=False,
-  )
-  return precision.optimizer(policy, adam)
 
 
 class Checkpoints:

@@ -31,7 +31,7 @@ def ingest(digits, tmp_path_factory):
 
 def _train(folder, network, steps=_STEPS):
   """A train artifact of untrained generators."""
-  is_conditional = networks.takes_labels(network)
+  is_conditional = networks.own_conditioning(network) != 'none'
   spec = ModelSpec(
     network=network,
     latent_size=8,

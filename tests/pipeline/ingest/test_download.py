@@ -19,14 +19,13 @@ def _no_proxy(monkeypatch):
   monkeypatch.setenv('no_proxy', '127.0.0.1')
 
 
-def _fetch(folder, *mirrors):
-  return download.fetch_gzip(
-    _NAME,
-    folder,
-    mirrors=mirrors,
-    num_bytes=len(_CONTENT),
-    sha256=hashlib.sha256(_CONTENT).hexdigest(),
-  )
+def _pin(content, **settings):
+  digest = hashlib.sha256(content).hexdigest()
+  return download.Pin(num_bytes=len(content), sha256=digest, **settings)
+
+
+def _fetch(folder, *mirrors, pin=_pin(_CONTENT, unpacked=True)):  # noqa: B008 - frozen
+  return download.fetch(_NAME, folder, mirrors=mirrors, pin=pin)
 
 
 def test_downloads_once(tmp_path):
@@ -41,6 +40,30 @@ def test_downloads_once(tmp_path):
 def test_any_compression_of_the_content_will_do(tmp_path):
   with mirror(body=gzip.compress(_CONTENT, 1, mtime=5)) as (_, url):
     assert _fetch(tmp_path, url).is_file()
+
+
+def test_the_file_itself_can_be_pinned(tmp_path):
+  with mirror(body=_BODY) as (server, url):
+    path = _fetch(tmp_path, url, pin=_pin(_BODY))
+    assert path == _fetch(tmp_path, url, pin=_pin(_BODY))
+  assert server.requests == ['/data.gz']
+  assert path.read_bytes() == _BODY
+
+
+@pytest.mark.parametrize(
+  ('body', 'reason'),
+  [
+    (gzip.compress(_CONTENT, 1, mtime=5), 'not the published one|larger than'),  # same content
+    (_BODY[:-1], 'not the published one'),
+    (_BODY[:-1] + b'!', 'not the published one'),
+    (_BODY + b'!', 'larger than'),
+    (b'', 'not the published one'),
+  ],
+)
+def test_a_pinned_file_is_taken_byte_for_byte(tmp_path, body, reason):
+  with mirror(body=body) as (_, url), pytest.raises(errors.DataError, match=reason):
+    _fetch(tmp_path, url, pin=_pin(_BODY))
+  assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

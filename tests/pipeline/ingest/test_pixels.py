@@ -129,3 +129,20 @@ def test_arrays_fit_like_pictures():
   np.testing.assert_array_equal(
     pixels.fit_grey(images, 5, 1)[0], pixels.decode_image(encode_image(_GREY), 5, 1)
   )
+
+
+def test_colour_arrays_fit_like_pictures():
+  images = np.stack([_COLOUR, _COLOUR[::-1]])
+  np.testing.assert_array_equal(pixels.fit_arrays(images, 8, 3), images)
+  for size, channels in ((8, 1), (5, 3), (28, 1), (128, 3)):
+    fitted = pixels.fit_arrays(images, size, channels)
+    assert fitted.shape == (2, size, size, channels)
+    np.testing.assert_array_equal(
+      fitted[0], pixels.decode_image(encode_image(_COLOUR), size, channels)
+    )
+
+
+def test_one_channel_is_grey():
+  images = np.stack([_GREY, _GREY[::-1]])
+  for stored in (images, images[..., None]):
+    np.testing.assert_array_equal(pixels.fit_arrays(stored, 5, 3), pixels.fit_grey(images, 5, 3))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.train import random
+from pipeline.train import penalties, random
 from pipeline.train.averaging import ema_decay, update_average
 from pipeline.train.penalties import squared_gradient_norm
 from pipeline.train.schedules import learning_rate
@@ -25,6 +25,43 @@ def test_squared_gradient_norm_of_a_linear_discriminator_is_its_weights():
 def test_squared_gradient_norm_sums_bfloat16_in_float32():
   gradients = tf.ones([1, 64, 64, 1], tf.bfloat16)
   assert squared_gradient_norm(gradients).numpy() == [4096.0]
+
+
+def test_gradient_norm_off_one():
+  gradients = np.zeros([3, 2, 2, 1], np.float32)
+  gradients[1, 0, 0], gradients[2] = 3, 0.5
+  found = penalties.gradient_norm_off_one(tf.constant(gradients))
+  np.testing.assert_allclose(found, [1, 4, 0], atol=1e-5)
+
+
+def test_the_gradient_norm_of_zero_can_be_differentiated():
+  gradients = tf.zeros([2, 2, 2, 1])
+  with tf.GradientTape() as tape:
+    tape.watch(gradients)
+    total = tf.reduce_sum(penalties.gradient_norm_off_one(gradients))
+  assert np.all(np.isfinite(tape.gradient(total, gradients)))
+
+
+def test_points_between_lie_on_each_images_own_line():
+  real, fake = tf.zeros([200, 2, 2, 1]), tf.ones([200, 2, 2, 1])
+  points = penalties.between(real, fake, tf.constant([0, 1])).numpy().reshape(200, -1)
+  assert (points == points[:, :1]).all()
+  assert 0 < points.min() < 0.05 < 0.95 < points.max() < 1
+
+
+def test_points_around_keep_to_half_a_standard_deviation():
+  real = tf.random.stateless_normal([50, 4, 4, 1], [0, 0])
+  off = penalties.around(real, tf.constant([0, 1])).numpy() - real.numpy()
+  deviation = real.numpy().std()
+  assert -1e-6 <= off.min() < 0.01 < 0.48 * deviation < off.max() < 0.5 * deviation
+
+
+def test_similarity_is_low_where_images_differ_more_than_their_latents():
+  latents, others = tf.zeros([2, 3]), tf.ones([2, 3])
+  images = tf.zeros([2, 2, 2, 1])
+  change = tf.reshape([0.5, 2.0], [2, 1, 1, 1])
+  found = penalties.similarity(images, images + change, latents, others)
+  np.testing.assert_allclose(found, [2, 0.5], rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +93,7 @@ def test_random_keys_differ_by_seed_purpose_step_and_replica():
   keys = {
     tuple(random.key(seed, purpose, tf.constant(step, tf.int64), replica).numpy())
     for seed in (0, 1)
-    for purpose in (random.LATENTS, random.INPUTS)
+    for purpose in (random.LATENTS, random.WRONG_LABELS)
     for step in range(4)
     for replica in range(3)
   }

@@ -5,6 +5,7 @@ import os
 import signal
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from pipeline import errors
@@ -116,6 +117,41 @@ def test_stopped_and_resumed_equals_uninterrupted_to_the_bit(data, straight, tmp
     np.testing.assert_array_equal(actual[name], value, err_msg=name)
   losses = [[r['generator_loss'], r['r1_penalty']] for r in records(straight)]
   assert [[r['generator_loss'], r['r1_penalty']] for r in records(tmp_path)] == losses
+
+
+@pytest.mark.slow
+def test_what_is_random_and_adaptive_resumes_to_the_bit_as_well(data, tmp_path):
+  everything = {
+    'network': 'mlp',
+    'conditioning': 'projection',
+    'dropout': 0.3,
+    'spectral_norm': True,
+    'loss': 'non_saturating',
+    'discriminator_updates': 2,
+    'discriminator_warmup_steps': 2,
+    'augment': 'ada',
+    'ada_ramp_images': 1000,
+    'instance_noise': 0.1,
+    'mismatch_weight': 0.1,
+    'sample_every_steps': 6,
+    'sample_grid': '2x3',
+    'sample_beside_real': True,
+  }
+  whole, parts = tmp_path / 'whole', tmp_path / 'parts'
+  for folder in (whole, parts):
+    folder.mkdir()
+  train(settings(**everything), data, whole, Console())
+  with pytest.raises(errors.Interrupted, match='step 4 of 12'):
+    train(settings(**everything), data, parts, InterruptingConsole(4))
+  train(settings(**everything), data, parts, Console())
+  expected, actual = last_snapshot(whole), last_snapshot(parts)
+  for name, value in expected.items():
+    np.testing.assert_array_equal(actual[name], value, err_msg=name)
+  assert [r['augment_probability'] for r in records(whole)][-1] >= 0
+  pictures = sorted(path.name for path in (whole / 'samples').iterdir())
+  assert pictures == ['step-000006.png', 'step-000008.png', 'step-000012.png']
+  with PIL.Image.open(whole / 'samples/step-000006.png') as picture:
+    assert picture.size == (7 * 10 + 2, 2 * 10 + 2)  # three generated, a gap, three real
 
 
 def test_another_seed_gives_another_generator(data, straight, tmp_path):

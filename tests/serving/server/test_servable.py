@@ -75,7 +75,7 @@ def test_damaged_folders(saved_model: pathlib.Path, tmp_path: pathlib.Path, dama
 
 
 def test_warm_up_answers_every_record(loaded: servable.Servable, saved_model: pathlib.Path):
-  assert warm_up.warm_up(loaded, saved_model) == 3
+  assert warm_up.warm_up(loaded, saved_model) == 6
 
 
 @pytest.fixture

@@ -1,0 +1,83 @@
+"""Settings that make no sense together, each with the reason and the way out."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pipeline import errors
+
+if TYPE_CHECKING:
+  from pipeline.train_config import TrainConfig
+
+_OPERATIONS = ('translation', 'cutout', 'color')
+_WITH_TARGET = ('non_saturating', 'minimax', 'least_squares')
+_CENTRED = ('non_saturating', 'minimax', 'hinge')  # a logit's sign says real or generated
+_WITH_BATCH_NORM = ('dcgan64',)  # in the discriminator
+
+
+def check(config: 'TrainConfig') -> None:
+  """Refuses what would train badly or not do what it says.
+
+  Raises:
+    ConfigError: the first reason found.
+  """
+  for reason in _reasons(config):
+    raise errors.ConfigError(f'{reason} (TrainConfig)')
+
+
+def _reasons(c: 'TrainConfig') -> Iterator[str]:
+  constrained = c.penalises_gradients or c.clip_weights or c.spectral_norm
+  if c.loss == 'wasserstein' and not constrained:
+    yield (
+      '--loss=wasserstein measures a distance only if the slope of the discriminator is bounded.'
+      ' Add --wgan_gp_weight=10, --clip_weights=0.01 or --spectral_norm.'
+    )
+  if c.clip_weights and c.penalises_gradients:
+    yield (
+      '--clip_weights and a gradient penalty both bound the slope of the discriminator and pull'
+      ' against each other. Keep one: --clip_weights=0, or --r1_gamma=0 and the like.'
+    )
+  if c.clip_weights and c.spectral_norm:
+    yield (
+      '--clip_weights does nothing to a kernel that --spectral_norm divides by its size. Keep one.'
+    )
+  if c.wgan_gp_weight and c.dragan_weight:
+    yield (
+      '--wgan_gp_weight and --dragan_weight ask for the same slope at different points. Keep one.'
+    )
+  if c.network in _WITH_BATCH_NORM and c.penalises_gradients:
+    yield (
+      f'--network={c.network} normalises batches in the discriminator, so that no image has a'
+      ' gradient of its own to penalise. Use --r1_gamma=0, or another network.'
+    )
+  if c.label_smoothing and c.loss not in _WITH_TARGET:
+    yield (
+      f'--label_smoothing has no target to smooth in --loss={c.loss}. Use'
+      f' --label_smoothing=0, or one of: {", ".join(_WITH_TARGET)}.'
+    )
+  if c.mismatch_weight and c.conditioning in ('none', 'auxiliary'):
+    yield (
+      f'--mismatch_weight needs a discriminator that sees the label; with --conditioning='
+      f'{c.conditioning} it does not. Use --mismatch_weight=0, or --conditioning=projection.'
+    )
+  if c.augment == 'ada' and c.loss not in _CENTRED:
+    yield (
+      f'--augment=ada follows the sign of the logits, which means nothing in --loss={c.loss}. Use'
+      f' --augment=diffaugment, or one of: {", ".join(_CENTRED)}.'
+    )
+  if c.discriminator_warmup_steps >= c.train_steps:
+    yield (
+      f'--discriminator_warmup_steps={c.discriminator_warmup_steps} leaves no step of'
+      f' --train_steps={c.train_steps} to the generator. Choose fewer.'
+    )
+  if c.instance_noise_steps and not c.instance_noise:
+    yield '--instance_noise_steps without --instance_noise does nothing. Set both, or neither.'
+  if c.upsampling != 'depth_to_space' and c.network != 'residual':
+    yield (
+      f'--upsampling={c.upsampling} is a choice of --network=residual; {c.network} has its own way.'
+    )
+  unknown = [name for name in c.augment_operations.split(',') if name not in _OPERATIONS]
+  if unknown:
+    yield (
+      f'--augment_operations names {unknown[0]!r}, which is not known. Choose among:'
+      f' {", ".join(_OPERATIONS)}.'
+    )

@@ -1,0 +1,58 @@
+"""Datasets published as the four IDX files of MNIST: from --data_dir, or a verified download."""
+
+import dataclasses
+import hashlib
+import pathlib
+from collections.abc import Mapping
+
+from pipeline import config as config_lib
+from pipeline import errors
+from pipeline.ingest import download, idx
+from pipeline.ingest.source import Source
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PublishedIdx:
+  """Where such a dataset is published, and what it must be."""
+
+  name: str  # of the dataset, and of its folder in the cache
+  title: str  # for people
+  class_names: tuple[str, ...]  # by label
+  mirrors: tuple[str, ...]
+  files: Mapping[str, download.Pin]  # by file name
+
+
+def open_source(published: PublishedIdx, config: config_lib.IngestConfig) -> Source:
+  """Describes the IDX files of `config.data_dir` as they are, else verified downloads.
+
+  Raises:
+    DataError: no network, or files that are not usable; see `idx.open_folder`.
+    StorageError: a cache folder that can't be written.
+  """
+  folder = _local_folder(config) or _download(published, config)
+  return idx.open_folder(folder, name=published.name, class_names=published.class_names)
+
+
+def source_digest(published: PublishedIdx, config: config_lib.IngestConfig) -> str:
+  """SHA-256 of the local files; of the pinned digests where the files are downloaded."""
+  folder = _local_folder(config)
+  if folder is not None:
+    return idx.folder_digest(folder)
+  return hashlib.sha256(repr(sorted(published.files.items())).encode()).hexdigest()
+
+
+def _local_folder(config: config_lib.IngestConfig) -> pathlib.Path | None:
+  return pathlib.Path(config.data_dir).expanduser() if config.data_dir else None
+
+
+def _download(published: PublishedIdx, config: config_lib.IngestConfig) -> pathlib.Path:
+  folder = pathlib.Path(config.cache_dir).expanduser() / published.name
+  try:
+    for name, pin in published.files.items():
+      download.fetch(name, folder, mirrors=published.mirrors, pin=pin)
+  except errors.DataError as error:
+    raise errors.DataError(
+      f'--dataset={published.name}: {error}. Without a network choose --dataset=mnist_sample'
+      f' (5,000 packaged digits), or give the four {published.title} files with --data_dir.'
+    ) from error
+  return folder

@@ -1,0 +1,210 @@
+"""Networks: parameter counts derived by hand, and one list through every way of running them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipeline import errors, networks
+from pipeline.networks import ModelSpec, spectral
+from pipeline.networks.residual import num_doublings
+from pipeline.train_config import NETWORKS
+
+WAYS = ('per_class', 'embedding', 'projection', 'auxiliary')
+
+
+def spec(network, shape=(28, 28, 1), num_classes=0, latent_size=100, **settings):
+  return ModelSpec(
+    network=network,
+    latent_size=latent_size,
+    num_classes=num_classes,
+    class_names=tuple(str(k) for k in range(num_classes)),
+    image_shape=shape,
+    **settings,
+  )
+
+
+SHAPES = {'dcgan64': (32, 32, 1)}
+PLAIN = [spec(name, SHAPES.get(name, (28, 28, 1))) for name in NETWORKS]
+CONDITIONAL = [
+  dataclasses.replace(s, num_classes=5, class_names=tuple('abcde'), conditioning=way)
+  for s in PLAIN
+  for way in WAYS
+  if s.network in ('digits', 'dcgan', 'mlp') or way == 'projection'
+]
+SPECIAL = [
+  spec('digits', (32, 32, 3)),
+  spec('digits', (8, 8, 1)),
+  spec('residual', (48, 48, 3), upsampling='antialiased'),
+  spec('digits', minibatch='stddev'),
+  spec('mlp', minibatch='stddev'),
+  spec('dcgan', minibatch='discrimination'),
+  spec('dcgan', num_classes=4, conditioning='projection', spectral_norm=True),
+  spec('dcgan64', (32, 32, 3), spectral_norm=True),
+]
+ALL = PLAIN + CONDITIONAL + SPECIAL
+WITH_TRAINING_AIDS = [s for s in ALL if s.spectral_norm or s.network == 'dcgan']
+
+
+def name_of(s):
+  settings = (s.conditioning if s.num_classes else '', s.minibatch, s.upsampling)
+  kept = [text for text in settings if text not in ('', 'none', 'depth_to_space')]
+  return '-'.join([s.network, 'x'.join(map(str, s.image_shape)), *kept, *['sn'] * s.spectral_norm])
+
+
+each = pytest.mark.parametrize('spec', ALL, ids=name_of)
+
+
+def inputs(spec, batch=3):
+  latents = tf.random.stateless_normal([batch, spec.latent_size], [0, 0])
+  return latents, tf.range(batch) % max(spec.num_classes, 1)
+
+
+def batch_norm(features):
+  return 4 * features  # scale, shift, mean, variance
+
+
+def dropout():
+  return 3  # no weights: its key and its count of calls
+
+
+# Every term is one line of the recipe's table.
+COUNTS = {
+  'mlp': (
+    (100 + 1) * 128 + (128 + 1) * 784,
+    (784 + 1) * 128 + 128 + 1,
+  ),
+  'dcgan': (
+    100 * 7 * 7 * 256
+    + batch_norm(7 * 7 * 256)
+    + 5 * 5 * 256 * 128
+    + batch_norm(128)
+    + 5 * 5 * 128 * 64
+    + batch_norm(64)
+    + 5 * 5 * 64 * 1,
+    (5 * 5 * 1 + 1) * 64 + (5 * 5 * 64 + 1) * 128 + 2 * dropout() + 7 * 7 * 128 + 1,
+  ),
+  'dcgan64': (
+    4 * 4 * 100 * 1024
+    + batch_norm(1024)
+    + 4 * 4 * 1024 * 512
+    + batch_norm(512)
+    + 4 * 4 * 512 * 256
+    + batch_norm(256)
+    + 4 * 4 * 256 * 128
+    + batch_norm(128)
+    + 4 * 4 * 128 * 1,
+    4 * 4 * 1 * 64
+    + 4 * 4 * 64 * 128
+    + batch_norm(128)
+    + 4 * 4 * 128 * 256
+    + batch_norm(256)
+    + 4 * 4 * 256 * 512
+    + batch_norm(512)
+    + 4 * 4 * 512
+    + 1,
+  ),
+  'dcgan_deconv4': (
+    (100 + 1) * 7 * 7 * 128 + 2 * (4 * 4 * 128 + 1) * 128 + 7 * 7 * 128 + 1,
+    (3 * 3 + 1) * 64 + (3 * 3 * 64 + 1) * 64 + 2 * dropout() + 7 * 7 * 64 + 1,
+  ),
+  'dcgan_bn': (
+    (100 + 1) * 7 * 7 * 256
+    + batch_norm(7 * 7 * 256)
+    + (4 * 4 * 256 + 1) * 128
+    + batch_norm(128)
+    + 7 * 7 * 128
+    + 1,
+    (4 * 4 + 1) * 64 + (4 * 4 * 64 + 1) * 128 + 2 * dropout() + 7 * 7 * 128 + 1,
+  ),
+}
+
+
+@pytest.mark.parametrize('network', COUNTS)
+def test_weights_are_those_of_the_table(network):
+  pair = networks.build(spec(network, (64, 64, 1) if network == 'dcgan64' else (28, 28, 1)))
+  found = pair.generator.count_params(), pair.discriminator.count_params()
+  assert found == COUNTS[network]
+
+
+@each
+def test_shapes_ranges_and_graph_equals_eager(spec):
+  pair = networks.build(spec)
+  latents, labels = inputs(spec)
+  images = pair.generate(latents, labels, training=False)
+  assert images.shape == (3, *spec.image_shape)
+  assert np.abs(images).max() <= 1
+  logits = pair.discriminate(images, labels, training=False)
+  assert logits.shape == (3,)
+  whole = pair.discriminator([images, labels][: len(pair.discriminator.inputs)], training=False)
+  np.testing.assert_allclose(whole, logits, rtol=1e-4, atol=1e-5)
+  graph = tf.function(lambda: pair.discriminate(images, labels, training=False))()
+  np.testing.assert_allclose(graph, logits, rtol=1e-4, atol=1e-5)
+
+
+@each
+def test_every_weight_gets_a_gradient(spec):
+  pair = networks.build(spec)
+  latents, labels = inputs(spec, batch=12)
+  with tf.GradientTape(persistent=True) as tape:
+    images = pair.generate(latents, labels, training=True)
+    loss = tf.reduce_mean(tf.nn.softplus(-pair.discriminate(images, labels, training=True)))
+    if spec.conditioning == 'auxiliary' and spec.num_classes:
+      classes = pair.class_logits(pair.features(images, training=True), training=True)
+      assert classes.shape == (12, spec.num_classes)
+      loss += tf.reduce_mean(tf.square(classes))
+  for model in (pair.generator, pair.discriminator):
+    for variable in model.trainable_variables:
+      assert tape.gradient(loss, variable) is not None, variable.name
+
+
+@pytest.mark.parametrize('spec', CONDITIONAL, ids=name_of)
+def test_labels_reach_both_networks(spec):
+  pair = networks.build(spec)
+  latents, labels = inputs(spec)
+  images = pair.generate(latents, labels, training=False)
+  assert np.abs(images - pair.generate(latents, labels + 1, training=False)).max() > 1e-4
+  logits = [pair.discriminate(images, labels + k, training=False) for k in (0, 1)]
+  differ = np.abs(logits[0] - logits[1]).max() > 1e-6
+  assert differ == (spec.conditioning != 'auxiliary')  # an auxiliary classifier names the label
+
+
+@pytest.mark.parametrize(
+  'spec', [s for s in ALL if s.spectral_norm or s.network == 'dcgan'], ids=name_of
+)
+def test_what_only_training_needs_is_folded_away_and_no_logit_changes(spec):
+  pair = networks.build(spec)
+  for layer in spectral.layers(pair.discriminator):
+    layer.iterate()
+  plain = dataclasses.replace(pair, discriminator=networks.folded(spec, pair.discriminator))
+  assert not spectral.layers(plain.discriminator)
+  assert all(weight.dtype == tf.float32 for weight in plain.discriminator.weights)
+  images, labels = tf.random.stateless_normal([4, *spec.image_shape], [1, 1]), tf.range(4)
+  np.testing.assert_allclose(
+    plain.discriminate(images, labels % max(spec.num_classes, 1), training=False),
+    pair.discriminate(images, labels % max(spec.num_classes, 1), training=False),
+    rtol=1e-4,
+    atol=1e-5,
+  )
+
+
+def test_the_default_generator_avoids_what_mobile_delegates_compute_wrongly():
+  kinds = {type(layer).__name__ for layer in networks.build(spec('digits')).generator.layers}
+  assert 'Conv2DTranspose' not in kinds
+  assert 'DepthToSpace' in kinds
+
+
+@pytest.mark.parametrize(
+  ('size', 'doublings', 'first'),
+  [(28, 2, 7), (32, 3, 4), (48, 3, 6), (64, 4, 4), (96, 4, 6), (128, 5, 4)],
+)
+def test_residual_maps_begin_small(size, doublings, first):
+  assert num_doublings(size) == doublings
+  assert size >> doublings == first
+
+
+@pytest.mark.parametrize(('network', 'multiple'), [('digits', 4), ('dcgan64', 16)])
+def test_an_image_size_that_a_network_can_not_make_is_refused(network, multiple):
+  with pytest.raises(errors.ConfigError, match=f'Choose an --image_size that {multiple} divides'):
+    networks.build(spec(network, (30, 30, 1)))

@@ -1,0 +1,68 @@
+"""Settings that make no sense together are refused with a reason and a way out."""
+
+import pytest
+import tf_keras
+
+from pipeline import combinations, errors, networks
+from pipeline.config import TrainConfig
+from pipeline.networks import ModelSpec
+from pipeline.train.losses import LOSSES
+from pipeline.train_config import LOSSES as LOSS_NAMES
+from pipeline.train_config import NETWORKS
+
+REFUSED = [
+  ({'loss': 'wasserstein', 'r1_gamma': 0.0}, 'only if the slope'),
+  ({'clip_weights': 0.01}, 'pull against each other'),
+  ({'clip_weights': 0.01, 'spectral_norm': True, 'r1_gamma': 0.0}, 'divides by its size'),
+  ({'wgan_gp_weight': 10.0, 'dragan_weight': 10.0}, 'the same slope'),
+  ({'network': 'dcgan64'}, 'no image has a gradient of its own'),
+  ({'label_smoothing': 0.1}, 'no target to smooth in --loss=hinge'),
+  ({'mismatch_weight': 0.1, 'conditioning': 'auxiliary'}, 'it does not'),
+  ({'augment': 'ada', 'loss': 'relativistic'}, 'means nothing'),
+  ({'discriminator_warmup_steps': 10, 'train_steps': 10}, 'leaves no step'),
+  ({'instance_noise_steps': 10}, 'does nothing'),
+  ({'upsampling': 'antialiased'}, 'has its own way'),
+  ({'augment_operations': 'translation,flip'}, "'flip', which is not known"),
+]
+ACCEPTED = [
+  {},
+  {'loss': 'wasserstein', 'r1_gamma': 0.0, 'wgan_gp_weight': 10.0},
+  {'loss': 'wasserstein', 'r1_gamma': 0.0, 'clip_weights': 0.01},
+  {'loss': 'wasserstein', 'r1_gamma': 0.0, 'spectral_norm': True},
+  {'network': 'dcgan64', 'r1_gamma': 0.0},
+  {'label_smoothing': 0.1, 'loss': 'least_squares'},
+  {'mismatch_weight': 0.1, 'conditioning': 'projection'},
+  {'augment': 'ada', 'loss': 'non_saturating'},
+  {'network': 'residual', 'upsampling': 'antialiased'},
+]
+
+
+@pytest.mark.parametrize(('settings', 'reason'), REFUSED)
+def test_refused(settings, reason):
+  with pytest.raises(errors.ConfigError, match=reason) as caught:
+    TrainConfig(**settings)
+  assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('settings', ACCEPTED, ids=str)
+def test_accepted(settings):
+  TrainConfig(**settings)
+
+
+def test_names_are_those_of_the_tables():
+  assert set(LOSS_NAMES) == set(LOSSES)
+  assert {name for name, loss in LOSSES.items() if loss.has_target} == set(
+    combinations._WITH_TARGET
+  )
+
+
+def test_discriminators_that_normalise_batches_are_known():
+  found = []
+  for network in NETWORKS:
+    spec = ModelSpec(
+      network=network, latent_size=4, num_classes=0, class_names=(), image_shape=(32, 32, 1)
+    )
+    layers = networks.build(spec).discriminator._flatten_layers()
+    if any(isinstance(layer, tf_keras.layers.BatchNormalization) for layer in layers):
+      found.append(network)
+  assert tuple(found) == combinations._WITH_BATCH_NORM

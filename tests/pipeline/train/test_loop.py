@@ -1,0 +1,146 @@
+"""The loop: who learns when, from which batches, and what follows an update."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipeline import dataset
+from pipeline.config import TrainConfig
+from pipeline.networks import ModelSpec, spectral
+from pipeline.train.loop import TrainLoop
+from pipeline.train.state import TrainState
+
+SPEC = ModelSpec(network='mlp', latent_size=4, num_classes=0, class_names=(), image_shape=(8, 8, 1))
+PIXELS = np.random.default_rng(0).integers(0, 256, [64, 8, 8, 1], np.uint8)
+LABELS = np.zeros([64], np.int64)
+
+
+def trained(steps, spec=SPEC, strategy=None, **settings):
+  """State after some steps, and their mean metrics."""
+  values = {'batch_size': 8, 'latent_size': 4, 'train_steps': 100, 'network': spec.network}
+  values |= {'r1_gamma': 0.0, 'learning_rate_decay': 'none', 'deterministic': True}
+  config = TrainConfig(**values | settings)
+  strategy = strategy or tf.distribute.get_strategy()
+  with strategy.scope():
+    state = TrainState.create(spec, config, 'float32')
+  batches = dataset.training_batches(PIXELS, LABELS, config.batch_size, 0, first_step=0)
+  before = [v.numpy() for v in state.pair.generator.trainable_variables]
+  loop = TrainLoop(state, config, strategy, xla=False)
+  iterator = iter(strategy.experimental_distribute_dataset(batches))
+  metrics, _ = loop.run(iterator, tf.constant(steps, tf.int64))
+  return state, metrics, before, next(iterator)
+
+
+def updates(state):
+  optimizers = state.generator_optimizer, state.discriminator_optimizer
+  return [int(tf.convert_to_tensor(o.iterations)) for o in optimizers]
+
+
+@pytest.mark.parametrize(
+  ('settings', 'expected', 'batches'),
+  [
+    ({}, [3, 3], 3),
+    ({'discriminator_updates': 5}, [3, 15], 15),
+    ({'generator_updates': 2}, [6, 3], 6),
+    ({'generator_updates': 2, 'discriminator_updates': 3}, [6, 9], 12),
+    ({'accumulate_batches': 4}, [3, 3], 12),
+    ({'discriminator_warmup_steps': 2}, [1, 3], 3),
+  ],
+)
+def test_each_network_learns_as_often_as_asked_from_batches_of_its_own(settings, expected, batches):
+  state, _, _, following = trained(3, **settings)
+  assert updates(state) == expected
+  assert state.steps_done == 3
+  positions = dataset.batch_indices(tf.constant(batches, tf.int64), 8, 64, 0)
+  np.testing.assert_array_equal(following[0], PIXELS[positions])
+
+
+def test_a_warm_up_leaves_the_generator_alone():
+  state, metrics, before, _ = trained(4, discriminator_warmup_steps=10)
+  for now, then in zip(state.pair.generator.trainable_variables, before, strict=True):
+    np.testing.assert_array_equal(now, then)
+  assert np.isfinite(metrics['generator_loss'])
+
+
+def test_accumulated_gradients_are_those_of_one_large_batch():
+  # Adam divides by the gradient's size, so the first update would show a wrong direction only.
+  settings = {'optimizer': 'rmsprop', 'rmsprop_decay': 0.0, 'loss': 'wasserstein'}
+  settings |= {'spectral_norm': True, 'seed': 3}
+  one = trained(1, batch_size=16, **settings)[0].pair.discriminator.get_weights()
+  two = trained(1, batch_size=8, accumulate_batches=2, **settings)[0].pair.discriminator
+  steps = [
+    np.sign(a - b) for a, b in zip(one, two.get_weights(), strict=True) if a.dtype == np.float32
+  ]
+  assert np.mean(np.concatenate([s.ravel() for s in steps]) == 0) > 0.5
+
+
+def test_weights_are_clipped_after_the_update():
+  state, *_ = trained(3, loss='wasserstein', clip_weights=0.01)
+  weights = [v.numpy() for v in state.pair.discriminator.trainable_variables]
+  assert max(np.abs(w).max() for w in weights) == np.float32(0.01)
+  assert max(np.abs(v).max() for v in state.pair.generator.get_weights()) > 0.02
+
+
+@pytest.mark.parametrize(('setting', 'bound'), [('clip_value', 1e-9), ('clip_norm', 1e-9)])
+def test_clipping_bounds_the_gradients_of_the_networks_named(setting, bound):
+  settings = {'optimizer': 'adam', 'adam_beta2': 0.0, setting: bound}
+  settings |= {'clip_networks': 'discriminator'}
+  initial = TrainState.create(SPEC, TrainConfig(latent_size=4, network='mlp'), 'float32')
+  state, _, before, _ = trained(1, **settings)
+  # Adam moves by rate * g / (|g| + 1e-8): far less than its rate for gradients this small.
+  moved = [
+    np.abs(a.numpy() - b.numpy()).max()
+    for a, b in zip(
+      state.pair.discriminator.trainable_variables,
+      initial.pair.discriminator.trainable_variables,
+      strict=True,
+    )
+  ]
+  assert max(moved) < 5e-4 * 0.11
+  free = [
+    np.abs(a.numpy() - b).max()
+    for a, b in zip(state.pair.generator.trainable_variables, before, strict=True)
+  ]
+  assert max(free) > 5e-4 * 0.9
+
+
+def test_spectral_normalisation_iterates_once_a_step():
+  spec = ModelSpec(
+    network='mlp',
+    latent_size=4,
+    num_classes=0,
+    class_names=(),
+    image_shape=(8, 8, 1),
+    spectral_norm=True,
+  )
+  settings = {'spectral_norm': True, 'discriminator_learning_rate': 0.0}
+  config = TrainConfig(latent_size=4, network='mlp', spectral_norm=True)
+  expected = TrainState.create(spec, config, 'float32')
+  layers = spectral.layers(expected.pair.discriminator)
+  for _ in range(3):
+    for layer in layers:
+      layer.iterate()
+  state, *_ = trained(3, spec, discriminator_updates=2, **settings)
+  found = spectral.layers(state.pair.discriminator)
+  assert len(found) == len(layers) == 2
+  for layer, wanted in zip(found, layers, strict=True):
+    np.testing.assert_allclose(layer.u, wanted.u, atol=1e-5)
+
+
+def test_the_adaptive_probability_is_part_of_the_state():
+  settings = {'augment': 'ada', 'ada_ramp_images': 8000, 'ada_target': -1.0}
+  settings |= {'discriminator_learning_rate': 0.05, 'loss': 'minimax'}
+  state, *_ = trained(20, **settings)
+  assert 0 < float(state.augment_probability) <= 20 * 8 / 8000
+  always, *_ = trained(1, augment='diffaugment')
+  assert float(always.augment_probability) == 1
+
+
+def test_a_mirrored_pair_takes_every_kind_of_update():
+  cpu = tf.config.list_logical_devices('CPU')
+  strategy = tf.distribute.MirroredStrategy([cpu[0].name])
+  settings = {'discriminator_updates': 2, 'accumulate_batches': 2, 'clip_weights': 0.1}
+  settings |= {'loss': 'wasserstein', 'dropout': 0.2}
+  state, metrics, *_ = trained(2, strategy=strategy, **settings)
+  assert updates(state) == [2, 4]
+  assert all(np.isfinite(value) for value in metrics.values())
