@@ -19,9 +19,10 @@ def generator(spec: ModelSpec) -> tf_keras.Model:
   """Latents (and labels) to images: [B, Z] (, [B]) -> [B, H, W, C] in [-1, 1]."""
   inputs, x = parts.generator_input(spec, _EMBEDDING)
   x = L.Dense(128, activation='relu')(x)
-  x = L.Dense(math.prod(spec.image_shape), activation='sigmoid')(x)
-  x = L.Reshape(spec.image_shape)(x)
-  return tf_keras.Model(inputs, L.Rescaling(2.0, -1.0, name='images')(x), name='generator')
+  x = L.Reshape(spec.image_shape)(L.Dense(math.prod(spec.image_shape))(x))
+  # The sigmoid of x, moved from [0, 1] to [-1, 1], is tanh(x / 2), which quantises to grey levels.
+  x = L.Activation('tanh', name='images')(L.Rescaling(0.5)(x))
+  return tf_keras.Model(inputs, x, name='generator')
 
 
 def discriminator(spec: ModelSpec) -> tf_keras.Model:
