@@ -147,16 +147,16 @@ def test_shapes_ranges_and_graph_equals_eager(spec):
 def test_every_weight_gets_a_gradient(spec):
   pair = networks.build(spec)
   latents, labels = inputs(spec, batch=12)
-  with tf.GradientTape(persistent=True) as tape:
+  with tf.GradientTape() as tape:
     images = pair.generate(latents, labels, training=True)
     loss = tf.reduce_mean(tf.nn.softplus(-pair.discriminate(images, labels, training=True)))
     if spec.conditioning == 'auxiliary' and spec.num_classes:
       classes = pair.class_logits(pair.features(images, training=True), training=True)
       assert classes.shape == (12, spec.num_classes)
       loss += tf.reduce_mean(tf.square(classes))
-  for model in (pair.generator, pair.discriminator):
-    for variable in model.trainable_variables:
-      assert tape.gradient(loss, variable) is not None, variable.name
+  variables = pair.generator.trainable_variables + pair.discriminator.trainable_variables
+  for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+    assert gradient is not None, variable.name
 
 
 @pytest.mark.parametrize('spec', CONDITIONAL, ids=name_of)
