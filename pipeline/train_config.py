@@ -68,7 +68,7 @@ class TrainConfig(Checked):
     0.0, 'Weight of the DRAGAN penalty around real images; 0 is off.', min=0
   )
   penalty_every_steps: int = setting(
-    16, 'Batches between lazy gradient penalties; their weight is multiplied by it.', min=1
+    16, 'Steps between lazy gradient penalties; their weight is multiplied by it.', min=1
   )
   mismatch_weight: float = setting(
     0.0,

@@ -39,7 +39,7 @@ def _time(
   batch = config.batch_size // num_replicas
   pixels = tf.zeros([batch, *spec.image_shape], tf.uint8)
   labels = tf.zeros([batch], tf.int32)
-  update = tf.constant(1, tf.int64)  # between lazy penalties
+  update = tf.constant(config.batches_per_step, tf.int64)  # of step 1, between lazy penalties
   times_s = []
   for _ in range(1 + _STEPS):
     start_s = time.perf_counter()

@@ -75,7 +75,7 @@ class GradientStep:
     every = self.config.penalty_every_steps
     if every == 1 or not self.terms.lazy_names:
       return gradients(penalise=True)
-    is_due = update % every == 0
+    is_due = update // self.config.batches_per_step % every == 0  # in every update of such a step
     return tf.cond(is_due, lambda: gradients(penalise=True), lambda: gradients(penalise=False))
 
   def _gradients(

@@ -74,6 +74,14 @@ def test_accumulated_gradients_are_those_of_one_large_batch():
   assert np.mean(np.concatenate([s.ravel() for s in steps]) == 0) > 0.5
 
 
+@pytest.mark.parametrize(
+  'settings', [{'generator_updates': 2}, {'discriminator_updates': 2}, {'accumulate_batches': 2}]
+)
+def test_a_lazy_penalty_comes_to_the_discriminator_whatever_the_updates(settings):
+  _, metrics, *_ = trained(4, r1_gamma=1.0, penalty_every_steps=2, **settings)
+  assert float(metrics['r1_penalty']) > 0
+
+
 def test_weights_are_clipped_after_the_update():
   state, *_ = trained(3, loss='wasserstein', clip_weights=0.01)
   weights = [v.numpy() for v in state.pair.discriminator.trainable_variables]
