@@ -6,7 +6,7 @@ Source: Radford et al. 2016, arXiv:1511.06434, in the variant with 5x5 kernels a
 import tensorflow as tf
 import tf_keras
 
-from pipeline.networks import heads, parts
+from pipeline.networks import convolution, heads, parts
 from pipeline.networks.spec import ModelSpec
 
 L = tf_keras.layers
@@ -22,9 +22,9 @@ def generator(spec: ModelSpec) -> tf_keras.Model:
   x = L.LeakyReLU(_SLOPE)(L.BatchNormalization()(x))
   x = L.Reshape([height // 4, width // 4, 256])(x)
   for filters, stride in ((128, 1), (64, 2)):
-    x = L.Conv2DTranspose(filters, 5, stride, padding='same', use_bias=False)(x)
+    x = convolution.Conv2DTranspose(filters, 5, stride, padding='same', use_bias=False)(x)
     x = L.LeakyReLU(_SLOPE)(L.BatchNormalization()(x))
-  x = L.Conv2DTranspose(channels, 5, 2, padding='same', use_bias=False)(x)
+  x = convolution.Conv2DTranspose(channels, 5, 2, padding='same', use_bias=False)(x)
   return tf_keras.Model(inputs, L.Activation('tanh', name='images')(x), name='generator')
 
 
@@ -40,9 +40,9 @@ def bn_generator(spec: ModelSpec) -> tf_keras.Model:
   x = L.Dense(height // 4 * (width // 4) * 256)(x)
   x = L.LeakyReLU(_SLOPE)(L.BatchNormalization(momentum=0.8)(x))
   x = L.Reshape([height // 4, width // 4, 256])(x)
-  x = L.Conv2DTranspose(128, 4, 2, padding='same')(x)
+  x = convolution.Conv2DTranspose(128, 4, 2, padding='same')(x)
   x = L.LeakyReLU(_SLOPE)(L.BatchNormalization(momentum=0.8)(x))
-  x = L.Conv2DTranspose(channels, 7, 2, padding='same')(x)
+  x = convolution.Conv2DTranspose(channels, 7, 2, padding='same')(x)
   return tf_keras.Model(inputs, L.Activation('tanh', name='images')(x), name='generator')
 
 
@@ -58,8 +58,8 @@ def deconv4_generator(spec: ModelSpec) -> tf_keras.Model:
   x = L.LeakyReLU(0.2)(L.Dense(height // 4 * (width // 4) * 128)(x))
   x = L.Reshape([height // 4, width // 4, 128])(x)
   for _ in range(2):
-    x = L.LeakyReLU(0.2)(L.Conv2DTranspose(128, 4, 2, padding='same')(x))
-  x = L.Conv2D(channels, 7, padding='same')(x)
+    x = L.LeakyReLU(0.2)(convolution.Conv2DTranspose(128, 4, 2, padding='same')(x))
+  x = convolution.Conv2D(channels, 7, padding='same')(x)
   return tf_keras.Model(inputs, L.Activation('tanh', name='images')(x), name='generator')
 
 

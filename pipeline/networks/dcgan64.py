@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from pipeline.networks import heads, parts
+from pipeline.networks import convolution, heads, parts
 from pipeline.networks.spec import ModelSpec
 
 L = tf_keras.layers
@@ -33,11 +33,13 @@ def generator(spec: ModelSpec) -> tf_keras.Model:
   height, width, channels = spec.image_shape
   inputs, x = parts.generator_input(spec, _EMBEDDING)
   x = L.Reshape([1, 1, x.shape[-1]])(x)
-  x = L.Conv2DTranspose(1024, (height // 16, width // 16), **_settings())(x)
+  x = convolution.Conv2DTranspose(1024, (height // 16, width // 16), **_settings())(x)
   x = L.ReLU()(_norm()(x))
   for filters in (512, 256, 128):
-    x = L.ReLU()(_norm()(L.Conv2DTranspose(filters, 4, 2, padding='same', **_settings())(x)))
-  x = L.Conv2DTranspose(channels, 4, 2, padding='same', **_settings())(x)
+    x = L.ReLU()(
+      _norm()(convolution.Conv2DTranspose(filters, 4, 2, padding='same', **_settings())(x))
+    )
+  x = convolution.Conv2DTranspose(channels, 4, 2, padding='same', **_settings())(x)
   return tf_keras.Model(inputs, L.Activation('tanh', name='images')(x), name='generator')
 
 

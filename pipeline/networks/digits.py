@@ -10,7 +10,7 @@ which the label's is taken.
 import tensorflow as tf
 import tf_keras
 
-from pipeline.networks import heads, layers, parts
+from pipeline.networks import convolution, heads, layers, parts
 from pipeline.networks.spec import ModelSpec
 
 L = tf_keras.layers
@@ -27,11 +27,11 @@ def generator(spec: ModelSpec) -> tf_keras.Model:
   inputs, x = parts.generator_input(spec)
   x = _normalise_activate(L.Dense(rows * columns * 96, use_bias=False)(x))
   x = L.Reshape([rows, columns, 96])(x)
-  x = _normalise_activate(L.Conv2D(96, 3, padding='same', use_bias=False)(x))
-  x = _normalise_activate(L.Conv2D(4 * 48, 3, padding='same', use_bias=False)(x))
+  x = _normalise_activate(convolution.Conv2D(96, 3, padding='same', use_bias=False)(x))
+  x = _normalise_activate(convolution.Conv2D(4 * 48, 3, padding='same', use_bias=False)(x))
   x = layers.DepthToSpace()(x)
-  x = _normalise_activate(L.Conv2D(48, 3, padding='same', use_bias=False)(x))
-  x = layers.DepthToSpace()(L.Conv2D(4 * channels, 3, padding='same')(x))
+  x = _normalise_activate(convolution.Conv2D(48, 3, padding='same', use_bias=False)(x))
+  x = layers.DepthToSpace()(convolution.Conv2D(4 * channels, 3, padding='same')(x))
   images = L.Activation('tanh', name='images')(x)
   return tf_keras.Model(inputs, images, name='generator')
 

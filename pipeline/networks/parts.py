@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from pipeline.networks import layers, spectral
+from pipeline.networks import convolution, layers, spectral
 from pipeline.networks.dropout import Dropout
 from pipeline.networks.spec import ModelSpec
 
@@ -14,7 +14,7 @@ L = tf_keras.layers
 
 def conv(spec: ModelSpec, *args: Any, **kwargs: Any) -> tf_keras.layers.Layer:
   """A convolution of the discriminator; 'same' padding."""
-  kind = spectral.SpectralConv2D if spec.spectral_norm else L.Conv2D
+  kind = spectral.SpectralConv2D if spec.spectral_norm else convolution.Conv2D
   return kind(*args, **{'padding': 'same'} | kwargs)
 
 

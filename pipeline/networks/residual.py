@@ -9,7 +9,7 @@ al. 2016, arXiv:1603.05027, as in arXiv:1801.04406.
 import tensorflow as tf
 import tf_keras
 
-from pipeline.networks import heads, layers, parts
+from pipeline.networks import convolution, heads, layers, parts
 from pipeline.networks.spec import ModelSpec
 
 L = tf_keras.layers
@@ -39,23 +39,25 @@ def generator(spec: ModelSpec) -> tf_keras.Model:
   widths = _widths(count)
   x = L.Reshape([rows, columns, widths[0]])(L.Dense(rows * columns * widths[0])(x))
   for filters in widths[1:]:
-    skip = L.Conv2D(filters, 1, use_bias=False)(x)
+    skip = convolution.Conv2D(filters, 1, use_bias=False)(x)
     skip = L.UpSampling2D()(skip)
     y = L.ReLU()(L.BatchNormalization()(x))
     y = _upsampled(spec, filters, y)
     y = L.ReLU()(L.BatchNormalization()(y))
-    y = L.Conv2D(filters, 3, padding='same', use_bias=False)(y)
+    y = convolution.Conv2D(filters, 3, padding='same', use_bias=False)(y)
     x = L.Add()([skip, y])
   x = L.ReLU()(L.BatchNormalization()(x))
-  x = L.Conv2D(channels, 3, padding='same')(x)
+  x = convolution.Conv2D(channels, 3, padding='same')(x)
   return tf_keras.Model(inputs, L.Activation('tanh', name='images')(x), name='generator')
 
 
 def _upsampled(spec: ModelSpec, filters: int, x: tf.Tensor) -> tf.Tensor:
   """[B, h, w, c] -> [B, 2h, 2w, filters] through a 3x3 convolution."""
   if spec.upsampling == 'depth_to_space':
-    return layers.DepthToSpace()(L.Conv2D(4 * filters, 3, padding='same', use_bias=False)(x))
-  x = L.Conv2D(filters, 3, padding='same', use_bias=False)(x)
+    return layers.DepthToSpace()(
+      convolution.Conv2D(4 * filters, 3, padding='same', use_bias=False)(x)
+    )
+  x = convolution.Conv2D(filters, 3, padding='same', use_bias=False)(x)
   return layers.Blur()(L.UpSampling2D()(x))
 
 

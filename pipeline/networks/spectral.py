@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from pipeline.networks import convolution
 from pipeline.networks.dropout import Dropout
 
 _TINY = 1e-12
@@ -60,7 +61,7 @@ def _unit(vector: tf.Tensor) -> tf.Tensor:
   return tf.math.l2_normalize(vector, epsilon=_TINY)
 
 
-class SpectralConv2D(_Normalised, tf_keras.layers.Conv2D):
+class SpectralConv2D(_Normalised, convolution.Conv2D):
   """Conv2D with a normalised kernel."""
 
   def build(self, input_shape: tf.TensorShape) -> None:
@@ -72,6 +73,10 @@ class SpectralConv2D(_Normalised, tf_keras.layers.Conv2D):
     """The convolution, with the normalised kernel in place of `kernel`."""
     del kernel
     return super().convolution_op(inputs, self.normalised_kernel(inputs.dtype))
+
+  def kernel_in_use(self, dtype: tf.DType) -> tf.Tensor:
+    """The normalised kernel."""
+    return self.normalised_kernel(dtype)
 
 
 class SpectralDense(_Normalised, tf_keras.layers.Dense):
