@@ -3,8 +3,8 @@ PY := .venv/bin/python
 
 .PHONY: quickstart test test-slow lint bench
 quickstart: .venv/quickstart ; $(PY) -m pipeline.run --flagfile=configs/quickstart.flags
-test:       .venv/test       ; $(PY) -m pytest
-test-slow:  .venv/test       ; $(PY) -m pytest -m slow
+test:       .venv/test       ; $(PY) -m pytest -n 2 --dist loadfile
+test-slow:  .venv/test       ; $(PY) -m pytest -n 2 --dist worksteal -m slow
 lint:       .venv/dev        ; .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 bench:      .venv/quickstart ; $(PY) -m benchmarks.quality
 .venv/%: setup.py

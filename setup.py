@@ -51,6 +51,7 @@ setuptools.setup(
       'mlxtend>=0.25,<0.26',
       'pytest>=9',
       'pytest-timeout>=2.4',
+      'pytest-xdist>=3.8',
       'scipy>=1.14',
     ],
     'dev': [*SERVER, 'mypy>=2.4,<3', 'ruff>=0.17,<0.18'],

@@ -38,6 +38,7 @@ FILES = {
   'f32': 'generator_f32.tflite',
   'f16': 'generator_f16.tflite',
 }
+_INT8, _FLOAT = ('int8', 'i8'), ('f32', 'f16')
 
 
 class ConversionError(Exception):
@@ -74,19 +75,32 @@ def export_tflite(
   Raises:
     ConversionError: a file could not be made as promised; the message says why.
   """
-  for kind, name in FILES.items():
-    model = convert(kind, generator, calibration, info)
-    (path / name).write_bytes(model)
+  for kinds in (_INT8, _FLOAT):
+    for kind, model in zip(kinds, _convert(kinds, generator, calibration, info), strict=True):
+      (path / FILES[kind]).write_bytes(model)
 
 
 def convert(kind: str, generator: tf_keras.Model, calibration: Calibration, info: GanInfo) -> bytes:
   """One file's bytes, verified; `kind` is a key of `FILES`. See `export_tflite`."""
-  is_int8 = kind in ('int8', 'i8')
+  return _convert((kind,), generator, calibration, info)[0]
+
+
+def _convert(
+  kinds: tuple[str, ...], generator: tf_keras.Model, calibration: Calibration, info: GanInfo
+) -> list[bytes]:
+  """Files that are all integer inside or all not: one SavedModel serves them."""
   with tempfile.TemporaryDirectory() as folder:
-    _save(folder, generator, rescales=not is_int8)
-    converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[verify.SIGNATURE])
-    _configure(converter, kind, calibration)
-    parsed = flatbuffer.parse(_run(converter, kind))
+    _save(folder, generator, rescales=kinds[0] in _FLOAT)
+    return [_finished(kind, folder, calibration, info) for kind in kinds]
+
+
+def _finished(kind: str, saved_model: str, calibration: Calibration, info: GanInfo) -> bytes:
+  """One file from the SavedModel."""
+  converter = tf.lite.TFLiteConverter.from_saved_model(
+    saved_model, signature_keys=[verify.SIGNATURE]
+  )
+  _configure(converter, kind, calibration)
+  parsed = flatbuffer.parse(_run(converter, kind))
   one_hot.mend(parsed)
   gan_info.attach(parsed, info)
   model = flatbuffer.pack(parsed)
@@ -96,7 +110,7 @@ def convert(kind: str, generator: tf_keras.Model, calibration: Calibration, info
     num_classes=info.num_classes,
     image_shape=info.image_shape,
     io_types=verify.INT8_IO if kind == 'i8' else verify.FLOAT_IO,
-    is_int8=is_int8,
+    is_int8=kind in _INT8,
   )
   if found:
     raise ConversionError(f'{FILES[kind]} is not as promised: {"; ".join(found)} (convert).')

@@ -111,6 +111,11 @@ class EvaluateConfig(Checked):
     ' statistics for mnist_sample, else the training split.',
     choices=('auto', 'test', 'train', 'mnist_test'),
   )
+  judge_fit_steps: int = setting(
+    600,
+    'Updates that fit a judge of its own to images which are no 28x28 digits in grey.',
+    min=1,
+  )
   min_label_agreement: float = setting(
     0.0, 'Gate: share of images that the judge reads as asked. 0 is off.', min=0, max=1
   )

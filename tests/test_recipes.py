@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import PIL.Image
@@ -23,6 +24,7 @@ QUICK = (
   '--sample_every_steps=0',
   '--num_eval_images=100',
   '--num_selection_images=100',
+  '--judge_fit_steps=60',
   '--num_golden_samples=4',
   '--num_int8_images=100',
   '--num_calibration_latents=20',
@@ -69,10 +71,19 @@ def colour_folder(tmp_path_factory):
   return folder
 
 
+@pytest.fixture(scope='module')
+def ingested(tmp_path_factory):
+  """The digits that most recipes read, ingested once."""
+  run_dir = tmp_path_factory.mktemp('runs') / 'digits'
+  assert run.main([f'--run_dir={run_dir}', '--dataset=mnist_sample', '--stages=ingest']) == 0
+  return run_dir
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('name', NAMES)
-def test_a_recipe_trains_and_exports(name, colour_folder, tmp_path, monkeypatch, capfd):
+def test_a_recipe_trains_and_exports(name, colour_folder, ingested, tmp_path, monkeypatch, capfd):
   monkeypatch.chdir(tmp_path)
+  shutil.copytree(ingested, tmp_path / 'run')
   colour = ('--dataset=image_folder', f'--data_dir={colour_folder}')
   data = colour if name in COLOUR else ('--dataset=mnist_sample',)
   settings = [*QUICK, *data]

@@ -22,7 +22,6 @@ from pipeline import errors, npz
 from pipeline.evaluate import feature_model, feature_training
 
 MNIST_WEIGHTS = pathlib.Path(__file__).parent / 'weights' / 'mnist.npz'
-FIT_STEPS = 600  # updates that fit a network to a data set of its own
 _BATCH_SIZE = 500
 
 _HELD_OUT_FRACTION, _MAX_HELD_OUT = 0.1, 2000
@@ -95,7 +94,7 @@ class FeatureNet:
     seed: int,
     *,
     name: str = 'own',
-    num_steps: int = FIT_STEPS,
+    num_steps: int,
     on_step: Callable[[int], None] = lambda step: None,
   ) -> 'FeatureNet':
     """A network fitted to a data set; a tenth of it is held out to measure the accuracy.

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline import dataset, errors
 from pipeline.config import EvaluateConfig
 from pipeline.console import Console
-from pipeline.evaluate.feature_net import FIT_STEPS, FeatureNet
+from pipeline.evaluate.feature_net import FeatureNet
 from pipeline.evaluate.reference import MNIST_TEST, Reals, Reference
 
 _DIGITS = tuple('0123456789')
@@ -16,35 +16,48 @@ _NUM_CHECKED = 2000
 
 
 def feature_net_for(
-  info: dataset.DatasetInfo, images: np.ndarray, labels: np.ndarray, seed: int, console: Console
+  config: EvaluateConfig,
+  info: dataset.DatasetInfo,
+  images: np.ndarray,
+  labels: np.ndarray,
+  console: Console,
 ) -> FeatureNet:
   """The packaged MNIST network where it can read the data, else one fitted to the training split.
 
   Args:
+    config: seed and length of the fit.
     info: of the data set.
     images: uint8 [N, H, W, C], its training split.
     labels: int64 [N].
-    seed: of the fit.
     console: shows the fit's progress.
   """
   if tuple(info.image_shape) == (28, 28, 1) and tuple(info.class_names) == _DIGITS:
     mnist = FeatureNet.load()
-    rows = np.random.default_rng(seed).permutation(len(images))[:_NUM_CHECKED]
+    rows = np.random.default_rng(config.seed).permutation(len(images))[:_NUM_CHECKED]
     read = mnist.probabilities(images[rows]).argmax(axis=1)
     accuracy = float(np.mean(read == labels[rows]))
     if accuracy >= _MIN_ACCURACY:
       return mnist
     console.log(f'the MNIST network reads {accuracy:.1%} of {info.name} as labelled: not digits')
-  return _fitted(info, images, labels, seed, console)
+  return _fitted(config, info, images, labels, console)
 
 
 def _fitted(
-  info: dataset.DatasetInfo, images: np.ndarray, labels: np.ndarray, seed: int, console: Console
+  config: EvaluateConfig,
+  info: dataset.DatasetInfo,
+  images: np.ndarray,
+  labels: np.ndarray,
+  console: Console,
 ) -> FeatureNet:
   known = labels if info.num_classes >= 2 else None
-  with console.progress('fit the judge', FIT_STEPS, 'steps') as progress:
+  with console.progress('fit the judge', config.judge_fit_steps, 'steps') as progress:
     feature_net = FeatureNet.fit(
-      images, known, info.num_classes, seed, on_step=lambda step: progress.update(step)
+      images,
+      known,
+      info.num_classes,
+      config.seed,
+      num_steps=config.judge_fit_steps,
+      on_step=lambda step: progress.update(step),
     )
   console.log(f'judge {feature_net.tag} accuracy={feature_net.accuracy:.4f}')
   return feature_net

@@ -93,7 +93,7 @@ def _judge(config: EvaluateConfig, inputs: Mapping[str, pathlib.Path], console: 
   spec = ModelSpec.load(inputs['train'] / 'model.json')
   _check_gate(config, spec)
   images, labels = dataset.load_split(inputs['ingest'], 'train')
-  feature_net = judging.feature_net_for(info, images, labels, config.seed, console)
+  feature_net = judging.feature_net_for(config, info, images, labels, console)
   return _Judge(
     config=config,
     train_dir=inputs['train'],

@@ -16,16 +16,10 @@ def console():
   return Console(rich.console.Console(file=io.StringIO(), soft_wrap=True))
 
 
-@pytest.fixture(autouse=True)
-def _short_fit(monkeypatch):
-  monkeypatch.setattr(judging, 'FIT_STEPS', 5)
-  monkeypatch.setitem(feature_net.FeatureNet.fit.__func__.__kwdefaults__, 'num_steps', 5)
-
-
 def _net(folder, console, **changes):
   info = dataset.load_info(folder)
   images, labels = dataset.load_split(folder, 'train')
-  return judging.feature_net_for(info, images, labels, 0, console)
+  return judging.feature_net_for(EvaluateConfig(judge_fit_steps=5), info, images, labels, console)
 
 
 def test_digits_are_judged_by_the_packaged_network(digits, mnist_net, console, tmp_path):
@@ -83,6 +77,6 @@ def test_reference_that_is_not_there_is_refused(digits, mnist_net, console, tmp_
   info = dataset.load_info(folder)
   with pytest.raises(errors.ConfigError, match=r'--reference=test .* no test split'):
     judging.reference_name(EvaluateConfig(reference='test'), info, mnist_net)
-  own = feature_net.FeatureNet.fit(digits[0][:50], digits[1][:50], 10, seed=0)
+  own = feature_net.FeatureNet.fit(digits[0][:50], digits[1][:50], 10, seed=0, num_steps=5)
   with pytest.raises(errors.ConfigError, match=r'--reference=mnist_test .* not MNIST'):
     judging.reference_name(EvaluateConfig(reference='mnist_test'), info, own)
