@@ -25,7 +25,7 @@ def generator(spec: ModelSpec) -> tf_keras.Model:
     x = convolution.Conv2DTranspose(filters, 5, stride, padding='same', use_bias=False)(x)
     x = L.LeakyReLU(_SLOPE)(L.BatchNormalization()(x))
   x = convolution.Conv2DTranspose(channels, 5, 2, padding='same', use_bias=False)(x)
-  return tf_keras.Model(inputs, L.Activation('tanh', name='images')(x), name='generator')
+  return tf_keras.Model(inputs, parts.images(x), name='generator')
 
 
 def discriminator(spec: ModelSpec) -> tf_keras.Model:
@@ -43,7 +43,7 @@ def bn_generator(spec: ModelSpec) -> tf_keras.Model:
   x = convolution.Conv2DTranspose(128, 4, 2, padding='same')(x)
   x = L.LeakyReLU(_SLOPE)(L.BatchNormalization(momentum=0.8)(x))
   x = convolution.Conv2DTranspose(channels, 7, 2, padding='same')(x)
-  return tf_keras.Model(inputs, L.Activation('tanh', name='images')(x), name='generator')
+  return tf_keras.Model(inputs, parts.images(x), name='generator')
 
 
 def bn_discriminator(spec: ModelSpec) -> tf_keras.Model:
@@ -60,20 +60,33 @@ def deconv4_generator(spec: ModelSpec) -> tf_keras.Model:
   for _ in range(2):
     x = L.LeakyReLU(0.2)(convolution.Conv2DTranspose(128, 4, 2, padding='same')(x))
   x = convolution.Conv2D(channels, 7, padding='same')(x)
-  return tf_keras.Model(inputs, L.Activation('tanh', name='images')(x), name='generator')
+  return tf_keras.Model(inputs, parts.images(x), name='generator')
 
 
 def deconv4_discriminator(spec: ModelSpec) -> tf_keras.Model:
-  """`dcgan_deconv4`: two 3x3 convolutions of 64 filters."""
-  return _strided(spec, kernel=3, slope=0.2, dropout=0.4, filters=(64, 64))
+  """`dcgan_deconv4`: two 3x3 convolutions of 64 filters.
+
+  It sees black as 0. The generator, which nothing normalises, goes all black in its first twenty
+  steps, where the slope of tanh is next to nothing. Against a discriminator that sees black as -1
+  it stays there; against this one it comes back within a hundred steps.
+  """
+  return _strided(spec, kernel=3, slope=0.2, dropout=0.4, filters=(64, 64), zero_is_black=True)
 
 
 def _strided(
-  spec: ModelSpec, *, kernel: int, slope: float, dropout: float, filters: tuple[int, ...]
+  spec: ModelSpec,
+  *,
+  kernel: int,
+  slope: float,
+  dropout: float,
+  filters: tuple[int, ...],
+  zero_is_black: bool = False,
 ) -> tf_keras.Model:
   """Convolutions that halve the image, each followed by a leaky ReLU and dropout."""
   images = tf_keras.Input(spec.image_shape, name='images')
   x: tf.Tensor = images
+  if zero_is_black:
+    x = L.Rescaling(0.5, 0.5, dtype='float32')(x)
   for number in filters:
     x = L.LeakyReLU(slope)(parts.conv(spec, number, kernel, 2)(x))
     x = parts.dropout(spec, dropout, x)

@@ -40,7 +40,7 @@ def generator(spec: ModelSpec) -> tf_keras.Model:
       _norm()(convolution.Conv2DTranspose(filters, 4, 2, padding='same', **_settings())(x))
     )
   x = convolution.Conv2DTranspose(channels, 4, 2, padding='same', **_settings())(x)
-  return tf_keras.Model(inputs, L.Activation('tanh', name='images')(x), name='generator')
+  return tf_keras.Model(inputs, parts.images(x), name='generator')
 
 
 def discriminator(spec: ModelSpec) -> tf_keras.Model:

@@ -32,7 +32,7 @@ def generator(spec: ModelSpec) -> tf_keras.Model:
   x = layers.DepthToSpace()(x)
   x = _normalise_activate(convolution.Conv2D(48, 3, padding='same', use_bias=False)(x))
   x = layers.DepthToSpace()(convolution.Conv2D(4 * channels, 3, padding='same')(x))
-  images = L.Activation('tanh', name='images')(x)
+  images = parts.images(x)
   return tf_keras.Model(inputs, images, name='generator')
 
 

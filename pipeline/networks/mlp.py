@@ -21,7 +21,7 @@ def generator(spec: ModelSpec) -> tf_keras.Model:
   x = L.Dense(128, activation='relu')(x)
   x = L.Reshape(spec.image_shape)(L.Dense(math.prod(spec.image_shape))(x))
   # The sigmoid of x, moved from [0, 1] to [-1, 1], is tanh(x / 2), which quantises to grey levels.
-  x = L.Activation('tanh', name='images')(L.Rescaling(0.5)(x))
+  x = parts.images(L.Rescaling(0.5)(x))
   return tf_keras.Model(inputs, x, name='generator')
 
 

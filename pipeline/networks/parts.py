@@ -50,3 +50,12 @@ def generator_input(
     unit = tf_keras.initializers.RandomNormal(stddev=1.0)
     label = L.Dense(embedding_size, use_bias=False, kernel_initializer=unit)(label)
   return [latents, labels], L.Concatenate()([latents, label])
+
+
+def images(x: tf.Tensor) -> tf.Tensor:
+  """The generator's output, tanh of `x`: [B, H, W, C] float32 in [-1, 1].
+
+  In float32 under every policy: the slope at a black pixel is small, but 16 bits make it nothing,
+  and a generator whose images have all gone black could never leave there.
+  """
+  return L.Activation('tanh', dtype='float32', name='images')(x)

@@ -48,7 +48,7 @@ def generator(spec: ModelSpec) -> tf_keras.Model:
     x = L.Add()([skip, y])
   x = L.ReLU()(L.BatchNormalization()(x))
   x = convolution.Conv2D(channels, 3, padding='same')(x)
-  return tf_keras.Model(inputs, L.Activation('tanh', name='images')(x), name='generator')
+  return tf_keras.Model(inputs, parts.images(x), name='generator')
 
 
 def _upsampled(spec: ModelSpec, filters: int, x: tf.Tensor) -> tf.Tensor:
