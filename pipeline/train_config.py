@@ -154,6 +154,12 @@ class TrainConfig(Checked):
   )
 
   # On what, and with what to show for it.
+  max_rollbacks: int = setting(
+    3,
+    'Times that training goes back to the last checkpoint, with half the learning rates, when a'
+    ' loss or a gradient is not finite; then it fails.',
+    min=0,
+  )
   precision: str = setting(
     'auto',
     'Compute type. auto measures bfloat16 against float32 on this CPU; on a GPU it goes by compute'
@@ -176,6 +182,16 @@ class TrainConfig(Checked):
   )
   sample_grid: str = setting('', 'Rows and columns of the grids, as 5x5; empty is a row a class.')
   sample_beside_real: bool = setting(False, 'Put real images beside the generated ones.')
+  profile_steps: str = setting(
+    '',
+    'First and last step of a profile for TensorBoard, as 100:120; empty is none.',
+    decides=False,
+  )
+  debug_numerics: bool = setting(
+    False,
+    'Check every operation, and name the first whose result is not finite; several times slower.',
+    decides=False,
+  )
   checkpoint_every_s: float = setting(
     30.0, 'Seconds between checkpoints to resume from.', min=0, decides=False
   )
@@ -189,6 +205,11 @@ class TrainConfig(Checked):
     if self.sample_grid and not re.fullmatch(r'[1-9]\d?x[1-9]\d?', self.sample_grid):
       raise errors.ConfigError(
         f'--sample_grid={self.sample_grid} (TrainConfig) is no grid. Write it as 5x5, up to 99x99.'
+      )
+    if self.profile_steps and not _is_range(self.profile_steps):
+      raise errors.ConfigError(
+        f'--profile_steps={self.profile_steps} (TrainConfig) is no range of steps.'
+        ' Write it as 100:120.'
       )
     combinations.check(self)
 
@@ -207,3 +228,9 @@ class TrainConfig(Checked):
   def images_per_step(self) -> int:
     """Real images that a step takes."""
     return self.batch_size * self.batches_per_step
+
+
+def _is_range(text: str) -> bool:
+  """Whether it is first:last, in this order."""
+  found = re.fullmatch(r'(\d{1,9}):(\d{1,9})', text)
+  return found is not None and int(found[1]) < int(found[2])

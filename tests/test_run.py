@@ -296,6 +296,26 @@ def test_stopped_and_resumed_equals_uninterrupted(tmp_path, uninterrupted, numbe
 
 
 @pytest.mark.slow
+def test_stopped_while_it_compiles(tmp_path, uninterrupted):
+  flags = ('--deterministic', '--train_steps=60', '--stages=ingest,train')
+  process = subprocess.Popen(
+    command(tmp_path, *flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+  )
+  for line in process.stdout:
+    if ' images, batch ' in line:  # the last before the first step
+      break
+  os.kill(process.pid, signal.SIGTERM)
+  _, stderr = process.communicate(timeout=60)
+  assert process.returncode == 42, stderr
+  assert stderr.count('\n') == 1
+  assert 'goes on from there' in stderr
+  done = run(tmp_path, *flags)
+  assert done.returncode == 0, done.stderr
+  for name, value in final_weights(tmp_path).items():
+    np.testing.assert_array_equal(value, uninterrupted[name], err_msg=name)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
   'flags',
   [

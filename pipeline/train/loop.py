@@ -1,6 +1,7 @@
 """Many steps in one call of a compiled function, over the replicas of a strategy."""
 
 import functools
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -13,6 +14,16 @@ from pipeline.train.step import BOTH, DISCRIMINATOR, GENERATOR, GradientStep
 
 Batch = tuple[tf.Tensor, tf.Tensor]  # pixels, labels
 Metrics = dict[str, tf.Tensor]
+_GRADIENTS = 'gradients'  # among the metrics of an update: the size of each gradient
+
+
+class Outcome(NamedTuple):
+  """What some steps gave."""
+
+  means: Metrics  # each the mean over the steps
+  waited_s: tf.Tensor  # seconds spent waiting for batches; 0 with --deterministic: unmeasured
+  first_bad: tf.Tensor  # int64, the first step of the call with a value that is not finite, or -1
+  bad: tf.Tensor  # bool, which of `health_names` it was
 
 
 class TrainLoop:
@@ -34,8 +45,15 @@ class TrainLoop:
       for learners in (BOTH, GENERATOR, DISCRIMINATOR)
     }
 
+  @property
+  def health_names(self) -> list[str]:
+    """What is checked in every step: the metrics, and the gradient of each variable."""
+    pair = self._state.pair
+    variables = pair.generator.trainable_variables + pair.discriminator.trainable_variables
+    return [*self._names, *(f'the gradient of {variable.name}' for variable in variables)]
+
   @tf.function(reduce_retracing=True)
-  def run(self, batches: object, num_steps: tf.Tensor) -> tuple[Metrics, tf.Tensor]:
+  def run(self, batches: object, num_steps: tf.Tensor) -> 'Outcome':
     """Trains on the next batches.
 
     Args:
@@ -44,12 +62,12 @@ class TrainLoop:
       num_steps: scalar int64.
 
     Returns:
-      Metrics, each the mean over the steps, and the seconds spent waiting for batches (0, because
-      unmeasured, with --deterministic).
+      What came of the steps.
     """
     totals = {name: tf.constant(0.0) for name in self._names}
     waited_s, finished_s = tf.constant(0.0, tf.float64), self._clock_s()
-    for _ in tf.range(num_steps):
+    first_bad, bad = tf.constant(-1, tf.int64), tf.zeros([len(self.health_names)], tf.bool)
+    for index in tf.range(num_steps):
       tf.autograph.experimental.set_loop_options(parallel_iterations=1)
       taken = [next(batches) for _ in range(self._config.batches_per_step)]  # type: ignore[call-overload]
       with tf.control_dependencies(tf.nest.flatten(taken, expand_composites=True)):
@@ -58,7 +76,10 @@ class TrainLoop:
       waited_s += tf.maximum(got_s - finished_s, 0.0)
       with tf.control_dependencies([got_s]):  # no work of this step counts as waiting
         taken = tf.nest.map_structure(tf.identity, taken, expand_composites=True)
-      metrics = self._step(taken)
+      metrics, health = self._step(taken)
+      is_first = (first_bad < 0) & ~tf.reduce_all(tf.math.is_finite(health))
+      first_bad = tf.where(is_first, index, first_bad)
+      bad = tf.where(is_first, ~tf.math.is_finite(health), bad)
       totals = {name: totals[name] + metrics[name] for name in self._names}
       with tf.control_dependencies(self._results()):
         finished_s = self._clock_s()
@@ -66,7 +87,7 @@ class TrainLoop:
     # A lazy penalty is zero on the steps between.
     every = dict.fromkeys(self._lazy_names, float(self._config.penalty_every_steps))
     means = {name: total / steps * every.get(name, 1.0) for name, total in totals.items()}
-    return means, waited_s
+    return Outcome(means, waited_s, first_bad, bad)
 
   def _clock_s(self) -> tf.Tensor:
     # TensorFlow refuses to read the time where everything must be reproducible.
@@ -78,8 +99,12 @@ class TrainLoop:
     return [tf.convert_to_tensor(variable) for variable in variables]
 
   @tf.autograph.experimental.do_not_convert
-  def _step(self, batches: list[Batch]) -> Metrics:
-    """The updates of one step, each on its own batches, and what follows them."""
+  def _step(self, batches: list[Batch]) -> tuple[Metrics, tf.Tensor]:
+    """The updates of one step, each on its own batches, and what follows them.
+
+    Returns:
+      Metrics of the last update, and its values of `health_names`.
+    """
     state, config = self._state, self._config
     for layer in spectral.layers(state.pair.discriminator):
       layer.iterate()
@@ -89,13 +114,16 @@ class TrainLoop:
     for index, who in enumerate(learners):
       self._update(batches[index * size :][:size], who, index * size)
     metrics = self._last_update(batches[-size:])
+    health = tf.concat(
+      [tf.stack([metrics[name] for name in self._names]), metrics.pop(_GRADIENTS)], axis=0
+    )
     state.step.assign_add(1)
     images_seen = tf.cast(state.step * config.images_per_step, tf.float32)
     decay = ema_decay(images_seen, config.images_per_step, config.ema_halflife_images)
     update_average(state.average.weights, state.pair.generator.weights, decay)
     if config.augment == 'ada':
       self._adapt(metrics['real_sign'])
-    return metrics
+    return metrics, health
 
   def _last_update(self, batches: list[Batch]) -> Metrics:
     """The update of both networks, or of the discriminator alone while it warms up."""
@@ -141,9 +169,27 @@ class TrainLoop:
     generator_gradients, discriminator_gradients, metrics = tf.nest.map_structure(
       lambda *values: tf.add_n(values) / len(values) if len(values) > 1 else values[0], *found
     )
+    metrics[_GRADIENTS] = tf.concat(
+      [
+        self._sizes('generator', generator_gradients),
+        self._sizes('discriminator', discriminator_gradients),
+      ],
+      axis=0,
+    )
     self._apply('generator', generator_gradients)
     self._apply('discriminator', discriminator_gradients)
     return metrics
+
+  def _sizes(self, name: str, gradients: list[tf.Tensor]) -> tf.Tensor:
+    """Half the squared norm of each gradient: [V] float32; zero where the network does not learn.
+
+    Where losses are scaled, gradients that overflow are the optimiser's to skip.
+    """
+    number = len(getattr(self._state.pair, name).trainable_variables)
+    optimizer = getattr(self._state, f'{name}_optimizer')
+    if not gradients or hasattr(optimizer, 'get_unscaled_gradients'):
+      return tf.zeros([number])
+    return tf.stack([tf.nn.l2_loss(gradient) for gradient in gradients])
 
   def _apply(self, name: str, gradients: list[tf.Tensor]) -> None:
     if not gradients:  # it does not learn now

@@ -10,14 +10,19 @@ from pipeline.train import precision
 from pipeline.train.schedules import learning_rate
 
 
-def make(config: TrainConfig, network: str, policy: str) -> tf_keras.optimizers.Optimizer:
+def make(
+  config: TrainConfig, network: str, policy: str, rate_factor: tf.Variable
+) -> tf_keras.optimizers.Optimizer:
   """The optimiser of the 'generator' or the 'discriminator', under a dtype policy.
 
-  It clips gradients after they are summed over the replicas.
+  It clips gradients after they are summed over the replicas. `rate_factor`, scalar float32,
+  multiplies its learning rate.
   """
   rate = getattr(config, f'{network}_learning_rate')
   settings: dict[str, Any] = {
-    'learning_rate': learning_rate(config.learning_rate_decay, rate, config.train_steps),
+    'learning_rate': learning_rate(
+      config.learning_rate_decay, rate, config.train_steps, rate_factor
+    ),
     'jit_compile': False,
   }
   if network in config.clip_networks.split(','):

@@ -1,14 +1,13 @@
 """The train stage: a controller that owns cadence; the loop owns the steps."""
 
+import contextlib
 import dataclasses
-import itertools
 import json
-import math
 import pathlib
 import resource
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,17 @@ from pipeline.config import TrainConfig
 from pipeline.console import Console, Progress
 from pipeline.generator import save_snapshot
 from pipeline.networks import ModelSpec
-from pipeline.train import compilation, devices, precision
+from pipeline.train import compilation, devices, numerics, precision
+from pipeline.train.interval import Interval
 from pipeline.train.loop import TrainLoop
+from pipeline.train.profile import Profile
 from pipeline.train.records import Records
+from pipeline.train.rollbacks import NotFiniteError, Rollbacks
 from pipeline.train.samples import SampleGrid
 from pipeline.train.state import Checkpoints, TrainState
 
 _NUM_BESIDE = 1000  # real images that may be drawn
+_LONGEST_CALL_S = 2.0  # of the compiled loop: a signal is heeded and the bar moves in between
 
 
 def train(
@@ -38,6 +41,13 @@ def train(
     TrainingError: a loss that is not finite.
     Interrupted: a signal arrived; the state is saved.
   """
+  with numerics.checked() if config.debug_numerics else contextlib.nullcontext():
+    _train(config, inputs, output, console)
+
+
+def _train(
+  config: TrainConfig, inputs: Mapping[str, pathlib.Path], output: pathlib.Path, console: Console
+) -> None:
   if config.deterministic:
     tf.config.experimental.enable_op_determinism()
   strategy = devices.strategy(config)
@@ -51,22 +61,25 @@ def train(
   checkpoints = Checkpoints(state, output / 'checkpoints')
   if checkpoints.restore(console):
     console.log(f'goes on from step {state.steps_done}')
+  else:
+    checkpoints.save()  # there is always one to go back to
   replicas = strategy.num_replicas_in_sync
   xla, xla_reason = compilation.choose(spec, config, policy, replicas)
   console.log(f'XLA {"on" if xla else "off"}: {xla_reason}')
   per_replica = f' ({config.batch_size // replicas} each of {replicas})' if replicas > 1 else ''
   console.log(f'{config.network} on {len(images):,} images, batch {config.batch_size}{per_replica}')
-  batches = dataset.training_batches(
-    images,
-    labels,
-    config.batch_size,
-    config.seed,
-    first_step=state.steps_done * config.batches_per_step,
-  )
+
+  def batches(step: int) -> Iterator[Any]:
+    first = step * config.batches_per_step
+    data = dataset.training_batches(
+      images, labels, config.batch_size, config.seed, first_step=first
+    )
+    return iter(strategy.experimental_distribute_dataset(data))
+
   loop = TrainLoop(state, config, strategy, xla)
   beside = images[:_NUM_BESIDE] if config.sample_beside_real else None
   controller = Controller(config, spec, state, checkpoints, loop, output, console, beside)
-  waited_s = controller.run(iter(strategy.experimental_distribute_dataset(batches)))
+  waited_s = controller.run(batches)
   facts = {
     'precision': policy,
     'precision_reason': policy_reason,
@@ -142,19 +155,51 @@ class Controller:
   console: Console
   beside: np.ndarray | None  # real images to draw beside generated ones: uint8 [N, H, W, C]
 
-  def run(self, batches: Any) -> float:
-    """Trains to the last step; returns the seconds spent waiting for input."""
+  def run(self, batches: Callable[[int], Iterator[Any]]) -> float:
+    """Trains to the last step.
+
+    Args:
+      batches: makes an iterator over the batches from a step on.
+
+    Returns:
+      Seconds spent waiting for input.
+    """
+    rollbacks, waited_s = Rollbacks(self.output, self.config.max_rollbacks), 0.0
+    while True:
+      self.state.rate_factor.assign(rollbacks.rate_factor)
+      try:
+        return waited_s + self._run(batches(self.state.steps_done))
+      except NotFiniteError as failure:
+        rollbacks.add(failure)
+        self.checkpoints.restore(self.console)
+        self.console.warn(
+          f'{failure}; back to step {self.state.steps_done}, with learning rates times'
+          f' {rollbacks.rate_factor:g}'
+        )
+
+  def _run(self, batches: Iterator[Any]) -> float:
+    """Trains to the last step, or until something is not finite."""
     config, first_step = self.config, self.state.steps_done
-    records = Records(self.output, first_step)
     grid = SampleGrid(self.spec, self.state.average, config.sample_grid, self.beside)
     saved_s, waited_s = time.monotonic(), 0.0
+    interval, step = Interval(), first_step
     with (
+      contextlib.closing(Records(self.output, first_step)) as records,
+      contextlib.closing(Profile(config.profile_steps, self.output / 'tensorboard')) as profile,
       signals.stop_requested() as stop,
       self.console.progress('train', config.train_steps, 'steps', first_step) as progress,
     ):
-      for step in self._stops(first_step):
+      while step < config.train_steps:
         self._check_stop(stop)
-        waited_s += self._advance(step, batches, records, progress)
+        profile.reached(step)
+        # Calls as long as the clock says would add up the metrics in another order each time.
+        longest = 1 if config.deterministic else interval.steps_in(_LONGEST_CALL_S)
+        step = min(self._next_stop(step, longest), profile.next_edge(step) or config.train_steps)
+        with self._interruptible() if not interval.step_s else contextlib.nullcontext():
+          self._advance(step, batches, interval, progress)
+        if self._is_due(step, config.log_every_steps):
+          records.scalars(step, self._record(interval))
+          waited_s, interval = waited_s + interval.waited_s, interval.next()
         is_candidate = self._is_due(step, config.snapshot_every_steps)
         if is_candidate:
           self._keep_candidate(step)
@@ -164,11 +209,22 @@ class Controller:
           self.checkpoints.save()
           saved_s = time.monotonic()
     self.checkpoints.save()
-    records.close()
     return waited_s
 
-  def _stops(self, first_step: int) -> list[int]:
-    """Steps at which the compiled loop returns to Python."""
+  @contextlib.contextmanager
+  def _interruptible(self) -> Iterator[None]:
+    """For the first call, which compiles for long: a signal ends it at once."""
+    step = self.state.steps_done
+    try:
+      with signals.handled_by_raising():
+        yield
+    except errors.Interrupted as error:  # AutoGraph has added where in the code it came
+      raise errors.Interrupted(
+        f'stopped while compiling, at step {step}. The same command goes on from there.'
+      ) from error
+
+  def _next_stop(self, step: int, longest: int) -> int:
+    """The step at which the compiled loop returns to Python: something is due, or it took long."""
     config = self.config
     every = (
       config.steps_per_loop,
@@ -176,42 +232,28 @@ class Controller:
       config.snapshot_every_steps,
       config.sample_every_steps,
     )
-    steps = {
-      *itertools.chain.from_iterable(range(0, config.train_steps, e) for e in every if e),
-      config.train_steps,
-    }
-    return sorted(step for step in steps if step > first_step)
+    due = min(step - step % each + each for each in every if each)
+    return min(due, step + longest, config.train_steps)
 
   def _is_due(self, step: int, every: int) -> bool:
     return step % every == 0 or step == self.config.train_steps
 
-  def _advance(self, step: int, batches: Any, records: Records, progress: Progress) -> float:
-    """Trains up to `step`, checks and records it; returns the seconds spent waiting for input."""
+  def _advance(self, step: int, batches: Any, interval: Interval, progress: Progress) -> None:
+    """Trains up to `step` and checks what came of it."""
     state, first_step = self.state, self.state.steps_done
     start_s = time.perf_counter()
-    means, waited = self.loop.run(batches, tf.constant(step - first_step, tf.int64))
-    metrics = {name: float(value) for name, value in means.items()}
-    seconds, waited_s = time.perf_counter() - start_s, float(waited)
+    with numerics.named() if self.config.debug_numerics else contextlib.nullcontext():
+      outcome = self.loop.run(batches, tf.constant(step - first_step, tf.int64))
+    metrics = {name: float(value) for name, value in outcome.means.items()}
+    seconds = time.perf_counter() - start_s
     state.seconds.assign_add(seconds)
-    for name, value in metrics.items():
-      if not math.isfinite(value):
-        raise errors.TrainingError(
-          f'{name}={value} between steps {first_step + 1} and {step} (train).'
-          ' Lower --generator_learning_rate and --discriminator_learning_rate, or raise --r1_gamma.'
-        )
+    if outcome.first_bad >= 0:
+      names = np.array(self.loop.health_names)[outcome.bad.numpy()]
+      raise NotFiniteError(first_step + int(outcome.first_bad) + 1, names.tolist())
+    interval.add(step - first_step, metrics, seconds, float(outcome.waited_s))
     progress.update(step, G=metrics['generator_loss'], D=metrics['discriminator_loss'])
-    if self._is_due(step, self.config.log_every_steps):
-      records.scalars(
-        step,
-        self._record(
-          step, metrics, (step - first_step) / seconds, _wait_share(self.config, waited_s, seconds)
-        ),
-      )
-    return waited_s
 
-  def _record(
-    self, step: int, metrics: dict[str, float], steps_per_s: float, wait_share: float | None
-  ) -> dict[str, float | None]:
+  def _record(self, interval: Interval) -> dict[str, float | None]:
     rates = {
       f'{name}_learning_rate': self.state.learning_rate(name)
       for name in ('generator', 'discriminator')
@@ -220,11 +262,11 @@ class Controller:
       probability = tf.convert_to_tensor(self.state.augment_probability)
       rates['augment_probability'] = float(probability)
     return {
-      'images_seen': step * self.config.images_per_step,
+      'images_seen': self.state.steps_done * self.config.images_per_step,
       'time_s': round(self.state.seconds_done, 3),
-      'steps_per_s': round(steps_per_s, 3),
-      'input_wait_share': wait_share,
-      **metrics,
+      'steps_per_s': round(interval.num_steps / interval.seconds, 3),
+      'input_wait_share': _wait_share(self.config, interval.waited_s, interval.seconds),
+      **interval.means,
       **rates,
     }
 

@@ -25,6 +25,7 @@ class TrainState:
   generator_optimizer: tf_keras.optimizers.Optimizer
   discriminator_optimizer: tf_keras.optimizers.Optimizer
   augment_probability: tf.Variable  # float32
+  rate_factor: tf.Variable  # float32, on both learning rates; below 1 after a rollback
   step: tf.Variable  # int64, generator updates so far
   seconds: tf.Variable  # float64, training time so far
 
@@ -41,14 +42,16 @@ class TrainState:
     if policy == 'mixed_float16' and config.penalises_gradients:
       # The squared gradients of a penalty overflow float16 and collapse the loss scale.
       pair = dataclasses.replace(pair, discriminator=twin.discriminator)
+    rate_factor = tf.Variable(1.0, trainable=False, name='rate_factor')
     state = cls(
       pair=pair,
       average=twin.generator,
-      generator_optimizer=optimizers.make(config, 'generator', policy),
-      discriminator_optimizer=optimizers.make(config, 'discriminator', policy),
+      generator_optimizer=optimizers.make(config, 'generator', policy, rate_factor),
+      discriminator_optimizer=optimizers.make(config, 'discriminator', policy, rate_factor),
       augment_probability=tf.Variable(
         1.0 if config.augment == 'diffaugment' else 0.0, trainable=False, name='augment_probability'
       ),
+      rate_factor=rate_factor,
       step=tf.Variable(0, dtype=tf.int64, trainable=False, name='step'),
       seconds=tf.Variable(0.0, dtype=tf.float64, trainable=False, name='seconds'),
     )

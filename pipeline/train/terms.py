@@ -38,26 +38,36 @@ class Terms:
   @property
   def lazy_names(self) -> tuple[str, ...]:
     """Metrics of the gradient penalties, which need not come every step."""
-    config = self.config
-    weights = {
-      'r1_penalty': config.r1_gamma,
-      'r2_penalty': config.r2_gamma,
-      'wgan_gp_penalty': config.wgan_gp_weight,
-      'dragan_penalty': config.dragan_weight,
-    }
-    return tuple(name for name, weight in weights.items() if weight)
+    return tuple(self._lazy_weights)
 
   @property
   def names(self) -> tuple[str, ...]:
     """Metrics of all terms."""
+    return tuple(self._weights)
+
+  @property
+  def _weights(self) -> dict[str, float]:
+    """The terms that are on."""
     config = self.config
-    weights = {
-      'mismatch_loss': config.mismatch_weight,
-      'auxiliary_loss': config.conditioning == 'auxiliary',
-      'consistency_loss': config.consistency_weight,
-      'similarity_loss': config.diversity_weight,
-    }
-    return *self.lazy_names, *(name for name, weight in weights.items() if weight)
+    has_classifier = config.conditioning == 'auxiliary'
+    return self._lazy_weights | _on(
+      mismatch_loss=config.mismatch_weight,
+      auxiliary_loss=config.auxiliary_weight * has_classifier,
+      consistency_loss=config.consistency_weight,
+      similarity_loss=config.diversity_weight,
+    )
+
+  @property
+  def _lazy_weights(self) -> dict[str, float]:
+    # A lazy penalty counts for the steps between; it shares this step's update, so Adam's own
+    # constants need no correction (that of arXiv:1912.04958, appendix B, is for a separate one).
+    config, every = self.config, self.config.penalty_every_steps
+    return _on(
+      r1_penalty=every * config.r1_gamma / 2,
+      r2_penalty=every * config.r2_gamma / 2,
+      wgan_gp_penalty=every * config.wgan_gp_weight,
+      dragan_penalty=every * config.dragan_weight,
+    )
 
   def of(
     self,
@@ -73,31 +83,29 @@ class Terms:
       What to add to the generator's and to the discriminator's loss, and the metrics in `names`; a
       term of a network that does not learn, or a penalty that is not due, is zero.
     """
-    config, zero = self.config, tf.constant(0.0)
-    added, metrics = [zero, zero], dict.fromkeys(self.names, zero)
-    for name, network, weight, term in (
-      ('mismatch_loss', 1, config.mismatch_weight, lambda: self._mismatch(scored, loss, draw)),
-      ('consistency_loss', 1, config.consistency_weight, lambda: self._inconsistency(scored, draw)),
-      ('similarity_loss', 0, config.diversity_weight, lambda: self._similarity(scored, draw)),
-      *self._penalties(scored, draw if penalise else None),
-    ):
-      if name in metrics and learners[network]:
+    zero, weights = tf.constant(0.0), self._weights
+    added, metrics = [zero, zero], dict.fromkeys(weights, zero)
+    terms: dict[str, tuple[int, Callable[[], tf.Tensor]]] = {  # of which network, and what
+      'mismatch_loss': (1, lambda: self._mismatch(scored, loss, draw)),
+      'consistency_loss': (1, lambda: self._inconsistency(scored, draw)),
+      'similarity_loss': (0, lambda: self._similarity(scored, draw)),
+    }
+    if penalise:
+      terms |= {name: (1, term) for name, term in self._penalties(scored, draw).items()}
+    for name, (network, term) in terms.items():
+      if name in weights and learners[network]:
         metrics[name] = term()
-        added[network] += weight * metrics[name]
-    if 'auxiliary_loss' in metrics:
+        added[network] += weights[name] * metrics[name]
+    if 'auxiliary_loss' in weights:
       for network, features in enumerate((scored.fake_features, scored.real_features)):
         error = self._misreading(features, scored.labels)
-        added[network] += config.auxiliary_weight * error
+        added[network] += weights['auxiliary_loss'] * error
         metrics['auxiliary_loss'] = error  # at last the discriminator's
     return (added[0], added[1]), metrics
 
-  def _penalties(
-    self, scored: Scored, draw: Draw | None
-  ) -> list[tuple[str, int, float, Callable[[], tf.Tensor]]]:
-    """The gradient penalties that are due: none without a draw."""
-    if draw is None:
-      return []
-    config, real, fake = self.config, scored.real_images, scored.fake_images
+  def _penalties(self, scored: Scored, draw: Draw) -> dict[str, Callable[[], tf.Tensor]]:
+    """The gradient penalties, by the points where the gradient is taken."""
+    real, fake, key = scored.real_images, scored.fake_images, draw.key(random.PENALTY_POINTS)
     squared, off_one = penalties.squared_gradient_norm, penalties.gradient_norm_off_one
 
     def at(
@@ -105,26 +113,14 @@ class Terms:
     ) -> Callable[[], tf.Tensor]:
       return lambda: tf.reduce_mean(measure(self._image_gradients(points(), scored.labels)))
 
-    # A lazy penalty counts for the steps between; it shares this step's update, so Adam's own
-    # constants need no correction (that of arXiv:1912.04958, appendix B, is for a separate one).
-    every = config.penalty_every_steps
-    key = draw.key(random.PENALTY_POINTS)
-    return [
-      ('r1_penalty', 1, every * config.r1_gamma / 2, at(lambda: real, squared)),
-      ('r2_penalty', 1, every * config.r2_gamma / 2, at(lambda: fake, squared)),
-      (
-        'wgan_gp_penalty',
-        1,
-        every * config.wgan_gp_weight,
-        at(lambda: penalties.between(real, tf.cast(fake, real.dtype), key), off_one),
+    return {
+      'r1_penalty': at(lambda: real, squared),
+      'r2_penalty': at(lambda: fake, squared),
+      'wgan_gp_penalty': at(
+        lambda: penalties.between(real, tf.cast(fake, real.dtype), key), off_one
       ),
-      (
-        'dragan_penalty',
-        1,
-        every * config.dragan_weight,
-        at(lambda: penalties.around(real, key), off_one),
-      ),
-    ]
+      'dragan_penalty': at(lambda: penalties.around(real, key), off_one),
+    }
 
   def _image_gradients(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """d logits / d images: [B, H, W, C]."""
@@ -166,3 +162,8 @@ def wrong_labels(labels: tf.Tensor, pair: Pair, draw: Draw) -> tf.Tensor:
     tf.shape(labels), draw.key(random.WRONG_LABELS), 1, pair.num_classes, labels.dtype
   )
   return (labels + shift) % pair.num_classes
+
+
+def _on(**weights: float) -> dict[str, float]:
+  """Those that are not zero."""
+  return {name: weight for name, weight in weights.items() if weight}

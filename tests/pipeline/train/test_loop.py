@@ -27,7 +27,7 @@ def trained(steps, spec=SPEC, strategy=None, **settings):
   before = [v.numpy() for v in state.pair.generator.trainable_variables]
   loop = TrainLoop(state, config, strategy, xla=False)
   iterator = iter(strategy.experimental_distribute_dataset(batches))
-  metrics, _ = loop.run(iterator, tf.constant(steps, tf.int64))
+  metrics = loop.run(iterator, tf.constant(steps, tf.int64)).means
   return state, metrics, before, next(iterator)
 
 

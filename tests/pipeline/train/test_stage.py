@@ -13,6 +13,7 @@ from pipeline.config import IngestConfig, TrainConfig
 from pipeline.console import Console, Progress
 from pipeline.generator import load_generator
 from pipeline.ingest.stage import ingest
+from pipeline.train.loop import TrainLoop
 from pipeline.train.stage import train
 
 STEPS = 12
@@ -159,9 +160,51 @@ def test_another_seed_gives_another_generator(data, straight, tmp_path):
   assert any(np.any(last_snapshot(tmp_path)[k] != v) for k, v in last_snapshot(straight).items())
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(data, tmp_path):
-  with pytest.raises(errors.TrainingError, match='between steps'):
-    train(settings(discriminator_learning_rate=1e30), data, tmp_path, Console())
+def test_what_is_never_finite_stops_the_run_with_the_evidence(data, tmp_path, capsys):
+  message = r'is not finite at step \d+ \(train\), after 2 rollbacks; .*rollbacks.jsonl has'
+  with pytest.raises(errors.TrainingError, match=message):
+    train(settings(discriminator_learning_rate=1e30, max_rollbacks=2), data, tmp_path, Console())
+  evidence = [json.loads(line) for line in (tmp_path / 'rollbacks.jsonl').read_text().splitlines()]
+  assert [each['rate_factor'] for each in evidence] == [1, 0.5, 0.25]
+  assert all(each['not_finite'] for each in evidence)
+  assert capsys.readouterr().out.count('back to step 0, with learning rates times') == 2
+
+
+def test_a_damaged_weight_is_named_and_training_goes_back(data, tmp_path, monkeypatch):
+  whole, damaged = TrainLoop.run, []
+
+  def run(self, batches, num_steps):
+    if self._state.steps_done == 6 and not damaged:
+      damaged.append(self._state.pair.generator.trainable_variables[-1])
+      damaged[0].assign(damaged[0] * np.nan)
+    return whole(self, batches, num_steps)
+
+  monkeypatch.setattr(TrainLoop, 'run', run)
+  train(settings(checkpoint_every_s=0.0), data, tmp_path, Console())
+  evidence = json.loads((tmp_path / 'rollbacks.jsonl').read_text())
+  assert evidence['step'] == 7
+  assert f'the gradient of {damaged[0].name}' in evidence['not_finite']
+  assert [record['step'] for record in records(tmp_path)] == [4, 8, 12]
+  rates = [record['generator_learning_rate'] for record in records(tmp_path)]
+  assert rates[1] < 0.6 * rates[0]
+  assert all(np.isfinite(weight).all() for weight in last_snapshot(tmp_path).values())
+
+
+def test_the_first_operation_that_is_not_finite_is_named(data, tmp_path):
+  message = r'^\w+ gave Infinity or NaN, at pipeline/\S+\.py \(L\d+\) \(train --debug_numerics\)'
+  wild = settings(
+    discriminator_learning_rate=1e30, debug_numerics=True, network='mlp', r1_gamma=0.0
+  )
+  with pytest.raises(errors.TrainingError, match=message):
+    train(wild, data, tmp_path, Console())
+  (tmp_path / 'next').mkdir()
+  train(settings(train_steps=1, network='mlp'), data, tmp_path / 'next', Console())  # unchecked
+
+
+def test_a_profile_of_some_steps(data, tmp_path):
+  train(settings(profile_steps='5:7', network='mlp'), data, tmp_path, Console())
+  [profile] = tmp_path.glob('tensorboard/plugins/profile/*/*.xplane.pb')
+  assert b'ResourceApplyAdam' in profile.read_bytes()
 
 
 @pytest.mark.parametrize(
