@@ -28,6 +28,8 @@ QUICK = (
   '--num_golden_samples=4',
   '--num_int8_images=100',
   '--num_calibration_latents=20',
+  # What three steps make is no class rather than another: a grey level can change what is read.
+  '--min_int8_label_agreement=0.8',
   '--xla=off',
   '--precision=float32',
 )

@@ -49,13 +49,14 @@ class Terms:
   def _weights(self) -> dict[str, float]:
     """The terms that are on."""
     config = self.config
-    has_classifier = config.conditioning == 'auxiliary'
-    return self._lazy_weights | _on(
+    weights = self._lazy_weights | _on(
       mismatch_loss=config.mismatch_weight,
-      auxiliary_loss=config.auxiliary_weight * has_classifier,
       consistency_loss=config.consistency_weight,
       similarity_loss=config.diversity_weight,
     )
+    if config.conditioning == 'auxiliary':  # at weight 0 too: the classifier needs a gradient
+      weights['auxiliary_loss'] = config.auxiliary_weight
+    return weights
 
   @property
   def _lazy_weights(self) -> dict[str, float]:

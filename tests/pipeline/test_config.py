@@ -53,6 +53,7 @@ def test_a_flagfile_that_includes_itself_is_refused(tmp_path):
     ('--batch_size=many', 'batch_size=many'),
     ('--batch_size=0', '--batch_size=0 .TrainConfig. is too small. Choose 1 or more'),
     ('--r1_gamma=nan', 'is not a number'),
+    ('--profile_steps=20:10', 'Write it as 100:120'),
     ('--xla=maybe', 'Choose one of: auto, on, off'),
     ('--num_channels=2', 'Choose 1 or 3'),
     ('--dataset=image_folder', 'Name their folder with --data_dir'),
