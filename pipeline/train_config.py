@@ -152,14 +152,14 @@ class TrainConfig(Checked):
   ema_halflife_images: float = setting(
     22_000, 'Images in which the weight of an old generator halves in the average; 0 is off.', min=0
   )
-
-  # On what, and with what to show for it.
   max_rollbacks: int = setting(
     3,
     'Times that training goes back to the last checkpoint, with half the learning rates, when a'
     ' loss or a gradient is not finite; then it fails.',
     min=0,
   )
+
+  # On what, and with what to show for it.
   precision: str = setting(
     'auto',
     'Compute type. auto measures bfloat16 against float32 on this CPU; on a GPU it goes by compute'
