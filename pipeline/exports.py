@@ -13,9 +13,9 @@ import pipeline
 import serving.export
 import serving.warmup
 from pipeline import dataset, errors
+from pipeline import generator as generators
 from pipeline.config import ExportSavedModelConfig, ExportTfliteConfig
 from pipeline.console import Console
-from pipeline.generator import Generator, load_generator
 from pipeline.latents import latents_from_seeds
 
 _CALIBRATION_SEEDS = 2**40  # far from those of golden samples and of evaluation
@@ -32,7 +32,7 @@ def export_saved_model(
   serving.export.export_saved_model(
     output,
     generator=generator.model,
-    discriminator=generator.discriminator,
+    discriminator=generators.load_discriminator(inputs['train'], _snapshot(inputs)),
     latents_from_seeds=latents_from_seeds,
     num_classes=generator.spec.num_classes,
     golden=inputs['golden'],
@@ -73,14 +73,18 @@ def export_tflite(
     console.log(f'{path.name}: {path.stat().st_size / 1e6:.2f} MB')
 
 
-def chosen_generator(inputs: Mapping[str, pathlib.Path]) -> Generator:
+def chosen_generator(inputs: Mapping[str, pathlib.Path]) -> generators.Generator:
   """The snapshot that evaluate chose, float32, outside any strategy."""
+  return generators.load_generator(inputs['train'], _snapshot(inputs))
+
+
+def _snapshot(inputs: Mapping[str, pathlib.Path]) -> str:
   metrics = json.loads((inputs['evaluate'] / 'metrics.json').read_text(encoding='utf-8'))
-  return load_generator(inputs['train'], metrics['snapshot'])
+  return str(metrics['snapshot'])
 
 
 def _calibration(
-  config: ExportTfliteConfig, generator: Generator, ingest: pathlib.Path
+  config: ExportTfliteConfig, generator: generators.Generator, ingest: pathlib.Path
 ) -> mobile.convert.Calibration:
   """Latents as training draws them, and labels as often as the data has them."""
   number, K = config.num_calibration_latents, generator.spec.num_classes

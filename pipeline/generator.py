@@ -1,4 +1,4 @@
-"""The trained generator as later stages see it: float32, outside any strategy."""
+"""The trained networks as later stages see them: float32, outside any strategy."""
 
 import dataclasses
 import functools
@@ -17,11 +17,10 @@ _BATCH_SIZE = 500  # images per call; larger batches only cost memory
 
 @dataclasses.dataclass(frozen=True)
 class Generator:
-  """A generator with its discriminator and what is needed to call them."""
+  """A generator and what is needed to call it."""
 
   spec: ModelSpec
   model: tf_keras.Model  # latents (, labels) -> [B, H, W, C] in [-1, 1]
-  discriminator: tf_keras.Model  # images (, labels) -> [B]
 
   @functools.cached_property
   def _call(self) -> Callable[[list[tf.Tensor]], tf.Tensor]:
@@ -65,7 +64,7 @@ def save_snapshot(
 
 
 def load_generator(train_dir: pathlib.Path, snapshot: str) -> Generator:
-  """Rebuilds the networks of a train artifact from one of its snapshots.
+  """Rebuilds the generator of a train artifact from one of its snapshots.
 
   Args:
     train_dir: folder of the train artifact.
@@ -75,10 +74,23 @@ def load_generator(train_dir: pathlib.Path, snapshot: str) -> Generator:
     ArtifactError: the snapshot is missing, damaged or of another network.
   """
   spec = ModelSpec.load(train_dir / 'model.json')
-  pair = networks.build(spec)
-  path = train_dir / snapshot
+  model = networks.build_generator(spec)
+  _load(spec, model, 'generator', train_dir / snapshot)
+  return Generator(spec, model)
+
+
+def load_discriminator(train_dir: pathlib.Path, snapshot: str) -> tf_keras.Model:
+  """Rebuilds the discriminator as it is exported, images (, labels) -> logits [B].
+
+  Arguments and errors are those of `load_generator`.
+  """
+  spec = ModelSpec.load(train_dir / 'model.json')
+  model = networks.build_discriminator(spec)
+  _load(spec, model, 'discriminator', train_dir / snapshot)
+  return networks.folded(spec, model)
+
+
+def _load(spec: ModelSpec, model: tf_keras.Model, name: str, path: pathlib.Path) -> None:
   with npz.opened(path, f'snapshot of {spec.network}') as arrays:
-    for name, model in (('generator', pair.generator), ('discriminator', pair.discriminator)):
-      keys = sorted(key for key in arrays.files if key.startswith(name))
-      model.set_weights([arrays[key] for key in keys])
-  return Generator(spec, pair.generator, networks.folded(spec, pair.discriminator))
+    keys = sorted(key for key in arrays.files if key.startswith(name))
+    model.set_weights([arrays[key] for key in keys])

@@ -1,9 +1,9 @@
 """The digest of the code behind a stage, so that a cache never outlives a change to it."""
 
 import ast
+import functools
 import hashlib
 import pathlib
-from collections.abc import Iterator
 
 _ROOT = pathlib.Path(__file__).parent.parent
 _PACKAGES = ('pipeline', 'serving', 'mobile')
@@ -37,7 +37,7 @@ def _closure(module: str) -> set[pathlib.Path]:
       files |= {
         p for p in path.parent.rglob('*') if p.is_file() and p.suffix not in ('.py', '.pyc')
       }
-    waiting += _imports(path)
+    waiting += _imports(path.read_text(encoding='utf-8'))
   return files
 
 
@@ -51,14 +51,15 @@ def _file_of(module: str) -> pathlib.Path | None:
   return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
-def _imports(path: pathlib.Path) -> Iterator[str]:
-  for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+@functools.cache  # by the text: the stages share most of their sources
+def _imports(source: str) -> tuple[str, ...]:
+  """The modules that a source text imports, with the packages around them."""
+  names: list[str] = []
+  for node in ast.walk(ast.parse(source)):
     if isinstance(node, ast.Import):
-      names = [alias.name for alias in node.names]
+      names += [alias.name for alias in node.names]
     elif isinstance(node, ast.ImportFrom) and node.module:
-      names = [f'{node.module}.{alias.name}' for alias in node.names]
-    else:
-      continue
-    for name in names:  # a submodule runs its packages' __init__ too
-      parts = name.split('.')
-      yield from ('.'.join(parts[: i + 1]) for i in range(len(parts)))
+      names += [f'{node.module}.{alias.name}' for alias in node.names]
+  # A submodule runs its packages' __init__ too.
+  parts = [name.split('.') for name in names]
+  return tuple({'.'.join(part[: i + 1]): None for part in parts for i in range(len(part))})

@@ -11,7 +11,15 @@ from pipeline import errors
 from pipeline.networks import dcgan, dcgan64, digits, mlp, residual, spectral
 from pipeline.networks.spec import ModelSpec
 
-__all__ = ['ModelSpec', 'Pair', 'build', 'folded', 'own_conditioning']
+__all__ = [
+  'ModelSpec',
+  'Pair',
+  'build',
+  'build_discriminator',
+  'build_generator',
+  'folded',
+  'own_conditioning',
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,14 +91,17 @@ def build(spec: ModelSpec) -> Pair:
   Raises:
     ConfigError: an image size that the pair can't make.
   """
-  entry = _NETWORKS[spec.network]
-  height, width, _ = spec.image_shape
-  if height % entry.size_multiple or width % entry.size_multiple:
-    raise errors.ConfigError(
-      f'--network={spec.network} can not make {height}x{width} images (ingest).'
-      f' Choose an --image_size that {entry.size_multiple} divides.'
-    )
-  return Pair(entry.generator(spec), entry.discriminator(spec), spec.num_classes)
+  return Pair(build_generator(spec), build_discriminator(spec), spec.num_classes)
+
+
+def build_generator(spec: ModelSpec) -> tf_keras.Model:
+  """The generator of the pair; see `build`."""
+  return _entry(spec).generator(spec)
+
+
+def build_discriminator(spec: ModelSpec) -> tf_keras.Model:
+  """The discriminator of the pair; see `build`."""
+  return _entry(spec).discriminator(spec)
 
 
 def folded(spec: ModelSpec, discriminator: tf_keras.Model) -> tf_keras.Model:
@@ -98,6 +109,17 @@ def folded(spec: ModelSpec, discriminator: tf_keras.Model) -> tf_keras.Model:
 
   The factors of spectral normalisation go into the kernels; dropout is left out.
   """
-  plain = build(dataclasses.replace(spec, spectral_norm=False, dropout=0.0)).discriminator
+  plain = build_discriminator(dataclasses.replace(spec, spectral_norm=False, dropout=0.0))
   plain.set_weights(spectral.folded_weights(discriminator))
   return plain
+
+
+def _entry(spec: ModelSpec) -> _Entry:
+  entry = _NETWORKS[spec.network]
+  height, width, _ = spec.image_shape
+  if height % entry.size_multiple or width % entry.size_multiple:
+    raise errors.ConfigError(
+      f'--network={spec.network} can not make {height}x{width} images (ingest).'
+      f' Choose an --image_size that {entry.size_multiple} divides.'
+    )
+  return entry

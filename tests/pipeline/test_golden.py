@@ -35,7 +35,7 @@ def tiny_generator(num_classes: int) -> Generator:
     hidden = tf_keras.layers.Concatenate()([x, one_hot])
   y = tf_keras.layers.Reshape([4, 4, 1])(tf_keras.layers.Dense(16, 'tanh')(hidden))
   model = tf_keras.Model(inputs, y)
-  return Generator(spec, model, model)
+  return Generator(spec, model)
 
 
 def make(folder: pathlib.Path, num_classes: int = 3, **config) -> golden.Golden:

@@ -23,7 +23,7 @@ from pipeline.config import GoldenConfig, ValidateConfig
 from pipeline.console import Console
 from pipeline.evaluate import feature_model, feature_net
 from pipeline.evaluate.reference import Reference
-from pipeline.networks import ModelSpec, build
+from pipeline.networks import ModelSpec, build_discriminator, build_generator
 
 SPEC = ModelSpec(
   network='digits',
@@ -65,11 +65,11 @@ class Line:
 
 def make_generator() -> generators.Generator:
   tf_keras.utils.set_random_seed(3)
-  pair = build(SPEC)
-  for variable in pair.generator.trainable_variables:
+  model = build_generator(SPEC)
+  for variable in model.trainable_variables:
     if 'gamma' in variable.name:  # fresh weights make grey pictures; these make some contrast
       variable.assign(2.5 * variable)
-  return generators.Generator(SPEC, pair.generator, pair.discriminator)
+  return generators.Generator(SPEC, model)
 
 
 def test_the_generator_makes_pictures(line: 'Line'):
@@ -116,7 +116,7 @@ def export_saved_model(folder: pathlib.Path, generator: generators.Generator) ->
   serving.export.export_saved_model(
     folder,
     generator=generator.model,
-    discriminator=generator.discriminator,
+    discriminator=build_discriminator(SPEC),
     latents_from_seeds=latents.latents_from_seeds,
     num_classes=3,
   )
@@ -137,8 +137,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
   write_json(inputs['ingest'] / 'dataset.json', facts | {'class_names': ['a', 'b', 'c']})
   SPEC.save(inputs['train'] / 'model.json')
   (inputs['train'] / 'snapshots').mkdir()
-  weights = generator.model.get_weights(), generator.discriminator.get_weights()
-  generators.save_snapshot(inputs['train'] / SNAPSHOT, *weights)
+  generators.save_snapshot(inputs['train'] / SNAPSHOT, generator.model.get_weights(), [])
   write_json(inputs['evaluate'] / 'metrics.json', {'snapshot': SNAPSHOT, 'step': 100})
   config = GoldenConfig(num_golden_samples=12)
   golden.make_golden(config, LIMITS, generator, 100, inputs['golden'])

@@ -167,9 +167,8 @@ def test_no_snapshot_is_one_clear_line(ingest, tmp_path):
 
 def test_pixels_that_are_not_finite_are_refused(ingest, tmp_path):
   train_dir = _train(tmp_path / 'train', 'digits', steps=(1,))
-  source = load_generator(train_dir, 'snapshots/step-000001.npz')
-  broken = [np.full_like(w, np.nan) for w in source.model.get_weights()]
-  path = train_dir / 'snapshots' / 'step-000001.npz'
-  save_snapshot(path, broken, source.discriminator.get_weights())
+  snapshot = 'snapshots/step-000001.npz'
+  weights = load_generator(train_dir, snapshot).model.get_weights()
+  save_snapshot(train_dir / snapshot, [np.full_like(w, np.nan) for w in weights], [])
   with pytest.raises(errors.ArtifactError, match='not finite'):
     _evaluate(ingest, train_dir, tmp_path / 'evaluate')
