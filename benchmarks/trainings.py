@@ -1,0 +1,70 @@
+"""Trainings by the command, each in a process of its own, and what they took."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+from typing import Any
+
+_POLL_S = 0.02
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+  """What a training says of itself."""
+
+  images_per_s: float  # in the last interval between two records
+  peak_memory_mib: int
+  input_wait_share: float
+
+
+def ingest(run_dir: pathlib.Path, *flags: str) -> None:
+  """Makes a run folder with data and no more."""
+  _finish(_start(run_dir, 'ingest', flags))
+
+
+def train(ingested: pathlib.Path, run_dir: pathlib.Path, *flags: str) -> Training:
+  """Trains in a new run folder on data that another one has."""
+  shutil.copytree(ingested, run_dir)
+  _finish(_start(run_dir, 'train', flags))
+  facts = json.loads((run_dir / 'train' / 'training.json').read_text(encoding='utf-8'))
+  last, before = _records(run_dir / 'train')[:-3:-1]
+  images_per_s = (last['images_seen'] - before['images_seen']) / (last['time_s'] - before['time_s'])
+  return Training(images_per_s, facts['peak_memory_mib'], facts['input_wait_share'])
+
+
+def seconds_to_first_step(ingested: pathlib.Path, run_dir: pathlib.Path, *flags: str) -> float:
+  """From the start of the process to the record of the first step."""
+  shutil.copytree(ingested, run_dir)
+  start_s = time.perf_counter()
+  process = _start(run_dir, 'train', (*flags, '--train_steps=1', '--log_every_steps=1'))
+  while process.poll() is None and not _records(run_dir / '.train.partial'):
+    time.sleep(_POLL_S)
+  seconds = time.perf_counter() - start_s
+  _finish(process)
+  return seconds
+
+
+def _start(run_dir: pathlib.Path, stage: str, flags: tuple[str, ...]) -> 'subprocess.Popen[bytes]':
+  command = [sys.executable, '-m', 'pipeline.run', *flags]
+  return subprocess.Popen(
+    [*command, f'--run_dir={run_dir}', f'--stages={stage}'],
+    stdout=subprocess.DEVNULL,
+    env=os.environ | {'TF_CPP_MIN_LOG_LEVEL': '3'},
+  )
+
+
+def _finish(process: 'subprocess.Popen[bytes]') -> None:
+  if code := process.wait():
+    sys.exit(f'{" ".join(map(str, process.args))} ended with exit code {code}')  # type: ignore[arg-type]
+
+
+def _records(folder: pathlib.Path) -> list[dict[str, Any]]:
+  path = folder / 'metrics.jsonl'
+  if not path.is_file():
+    return []
+  return [json.loads(line) for line in path.read_text(encoding='utf-8').splitlines()]
