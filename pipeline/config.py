@@ -94,6 +94,11 @@ class IngestConfig(Checked):
         ' Name their folder with --data_dir.'
       )
 
+  @property
+  def data_path(self) -> pathlib.Path:
+    """`data_dir`, with a leading ~ resolved."""
+    return pathlib.Path(self.data_dir).expanduser()
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluateConfig(Checked):

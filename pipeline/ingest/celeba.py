@@ -36,7 +36,7 @@ def source_digest(config: config_lib.IngestConfig) -> str:
 
 
 def _folder(config: config_lib.IngestConfig) -> pathlib.Path:
-  root = pathlib.Path(config.data_dir).expanduser()
+  root = config.data_path
   if not root.is_dir():
     raise errors.DataError(
       f'--data_dir={root} is not a folder. Unpack img_align_celeba.zip, and name the folder.'

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline import config as config_lib
 from pipeline import errors
 from pipeline.ingest import archive, cifar_format, download, labels, pixels
-from pipeline.ingest.source import Block, Decoded, Source, runs, sha256_of_files
+from pipeline.ingest.source import Decoded, RangeBlock, Source, runs, sha256_of_files
 
 _RECORDS_PER_BLOCK = 500
 _Arrays = dict[str, tuple[np.ndarray, np.ndarray]]  # images and labels by split
@@ -54,19 +54,12 @@ class _Place:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CifarRange(Block):
+class CifarRange(RangeBlock):
   """Records `start` to `stop` of a split."""
 
   cifar: Cifar
   place: _Place
   split: str
-  start: int
-  stop: int
-
-  @property
-  def num_records(self) -> int:
-    """Records in the block."""
-    return self.stop - self.start
 
   def decode(self, image_size: int, num_channels: int) -> Decoded:
     """Takes the records out of files that were checked when the source was opened."""
@@ -116,7 +109,7 @@ def release_memory() -> None:
 
 
 def _local_folder(config: config_lib.IngestConfig) -> pathlib.Path | None:
-  return pathlib.Path(config.data_dir).expanduser() if config.data_dir else None
+  return config.data_path if config.data_dir else None
 
 
 def _download(cifar: Cifar, config: config_lib.IngestConfig) -> pathlib.Path:

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline import config as config_lib
 from pipeline import errors
 from pipeline.ingest import idx_format, labels, pixels
-from pipeline.ingest.source import Block, Decoded, Source, runs, sha256_of_files
+from pipeline.ingest.source import Decoded, RangeBlock, Source, runs, sha256_of_files
 
 _STEMS = {'train': 'train', 'test': 't10k'}
 _IMAGES, _LABELS = 'images-idx3-ubyte', 'labels-idx1-ubyte'
@@ -18,18 +18,11 @@ _RECORDS_PER_BLOCK = 500
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class IdxRange(Block):
+class IdxRange(RangeBlock):
   """Records `start` to `stop` of a pair of IDX files."""
 
   images_file: str
   labels_file: str
-  start: int
-  stop: int
-
-  @property
-  def num_records(self) -> int:
-    """Records in the block."""
-    return self.stop - self.start
 
   def decode(self, image_size: int, num_channels: int) -> Decoded:
     """Reads the records; the whole file was checked when the source was opened."""
@@ -48,12 +41,12 @@ def open_source(config: config_lib.IngestConfig) -> Source:
   Raises:
     DataError: see `open_folder`; also a label that no run of labels from 0 reaches.
   """
-  return open_folder(pathlib.Path(config.data_dir).expanduser(), name='idx', class_names=None)
+  return open_folder(config.data_path, name='idx', class_names=None)
 
 
 def source_digest(config: config_lib.IngestConfig) -> str:
   """SHA-256 of the IDX files in `config.data_dir`."""
-  return folder_digest(pathlib.Path(config.data_dir).expanduser())
+  return folder_digest(config.data_path)
 
 
 def open_folder(folder: pathlib.Path, *, name: str, class_names: Sequence[str] | None) -> Source:

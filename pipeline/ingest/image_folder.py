@@ -142,7 +142,7 @@ def _class_of(file: _File) -> str | None:
 
 
 def _root(config: config_lib.IngestConfig) -> pathlib.Path:
-  root = pathlib.Path(config.data_dir).expanduser()
+  root = config.data_path
   if not root.is_dir():
     raise errors.DataError(f'--data_dir={root} is not a folder. Name the folder of images.')
   return root

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline import config as config_lib
 from pipeline import errors
 from pipeline.ingest import pixels
-from pipeline.ingest.source import Block, Decoded, Source
+from pipeline.ingest.source import Decoded, RangeBlock, Source
 
 _NUM_RECORDS = 5000
 _NUM_CLASSES = 10
@@ -21,16 +21,8 @@ _RECORDS_PER_BLOCK = 500
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SampleRange(Block):
+class SampleRange(RangeBlock):
   """Records `start` to `stop` of the sample."""
-
-  start: int
-  stop: int
-
-  @property
-  def num_records(self) -> int:
-    """Records in the block."""
-    return self.stop - self.start
 
   def decode(self, image_size: int, num_channels: int) -> Decoded:
     """Reads the records."""

@@ -22,7 +22,7 @@ from pipeline import config as config_lib
 from pipeline import errors
 from pipeline.ingest import labels as labels_lib
 from pipeline.ingest import pixels
-from pipeline.ingest.source import Block, Decoded, Source, runs, sha256_of_files
+from pipeline.ingest.source import Decoded, RangeBlock, Source, runs, sha256_of_files
 
 _IMAGES = {
   'train': ('x_train', 'train_images', 'images', 'x'),
@@ -51,19 +51,12 @@ _BROKEN = (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class NpzRange(Block):
+class NpzRange(RangeBlock):
   """Records `start` to `stop` of the images and labels of a split."""
 
   file: str
   images_name: str
   labels_name: str | None
-  start: int
-  stop: int
-
-  @property
-  def num_records(self) -> int:
-    """Records in the block."""
-    return self.stop - self.start
 
   def decode(self, image_size: int, num_channels: int) -> Decoded:
     """Takes the records out of arrays that were checked when the source was opened."""
@@ -116,7 +109,7 @@ def release_memory() -> None:
 
 
 def _find(config: config_lib.IngestConfig) -> pathlib.Path:
-  path = pathlib.Path(config.data_dir).expanduser()
+  path = config.data_path
   if path.is_dir():
     here = sorted(p for p in path.glob('*.npz') if not p.name.startswith('.'))
     if len(here) != 1:

@@ -42,7 +42,7 @@ def source_digest(published: PublishedIdx, config: config_lib.IngestConfig) -> s
 
 
 def _local_folder(config: config_lib.IngestConfig) -> pathlib.Path | None:
-  return pathlib.Path(config.data_dir).expanduser() if config.data_dir else None
+  return config.data_path if config.data_dir else None
 
 
 def _download(published: PublishedIdx, config: config_lib.IngestConfig) -> pathlib.Path:

@@ -45,6 +45,19 @@ class Block(abc.ABC):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class RangeBlock(Block):
+  """Records `start` to `stop` of what a source holds as arrays."""
+
+  start: int
+  stop: int
+
+  @property
+  def num_records(self) -> int:
+    """Records in the block."""
+    return self.stop - self.start
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Source:
   """A dataset before it is read."""
 

@@ -146,7 +146,7 @@ class _File:
 
 
 def _root(config: config_lib.IngestConfig) -> pathlib.Path:
-  root = pathlib.Path(config.data_dir).expanduser()
+  root = config.data_path
   if not root.is_dir():
     raise errors.DataError(f'--data_dir={root} is not a folder. Name the folder of TFRecord files.')
   return root
