@@ -185,6 +185,9 @@ class PushConfig(Checked):
   serving_model_dir: str = setting(
     'serving_models', 'Folder that holds <model_name>/<version>/ for TF Serving.'
   )
+  keep_versions: int = setting(
+    10, 'Newest versions left in place, beside those with a label; 0 is all.', min=0
+  )
 
   def __post_init__(self) -> None:
     super().__post_init__()

@@ -1,8 +1,9 @@
 """The push stage: a validated SavedModel becomes the next version on the server."""
 
+import contextlib
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline import artifacts, comparison, errors
@@ -31,7 +32,9 @@ def push(
   """
   _refuse_failures(inputs)
   base = pathlib.Path(config.serving_model_dir).expanduser()
-  version, path = _publish(inputs['export_saved_model'], base, config.model_name)
+  with _storage_errors(base):
+    version, path = serving_push.publish(inputs['export_saved_model'], base, config.model_name)
+    removed = serving_push.prune(path.parent, config.keep_versions) if config.keep_versions else []
   facts = {
     'model_name': config.model_name,
     'version': version,
@@ -40,18 +43,23 @@ def push(
   }
   (output / 'pushed.json').write_text(json.dumps(facts, indent=2) + '\n', encoding='utf-8')
   console.log(f'pushed {path} (version {version})')
+  if removed:
+    console.log(
+      f'removed versions {", ".join(map(str, removed))}: --keep_versions is {config.keep_versions}'
+    )
 
 
-def _publish(
-  saved_model_dir: pathlib.Path, base: pathlib.Path, model_name: str
-) -> tuple[int, pathlib.Path]:
+@contextlib.contextmanager
+def _storage_errors(base: pathlib.Path) -> Iterator[None]:
   try:
-    return serving_push.publish(saved_model_dir, base, model_name)
+    yield
   except OSError as error:
     raise errors.StorageError(
       f'{error.filename or base}: {error.strerror} (push). Earlier versions are untouched. Free'
       ' some space, or choose a writable folder with --serving_model_dir.'
     ) from error
+  except ValueError as error:  # of labels, by hand
+    raise errors.StorageError(f'{error} (push)') from error
 
 
 def _refuse_failures(inputs: Mapping[str, pathlib.Path]) -> None:

@@ -8,6 +8,8 @@ import rich.console
 from pipeline import comparison, errors, push, pushed
 from pipeline.config import PushConfig
 from pipeline.console import Console
+from serving import push as serving_push
+from serving.push import labels
 
 
 @pytest.fixture
@@ -41,7 +43,9 @@ def validation(psnr: float) -> dict[str, object]:
 def run(inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path) -> pathlib.Path:
   output = tmp_path / 'push'
   output.mkdir(exist_ok=True)
-  config = PushConfig(model_name='digits', serving_model_dir=str(tmp_path / 'models'))
+  config = PushConfig(
+    model_name='digits', serving_model_dir=str(tmp_path / 'models'), keep_versions=2
+  )
   push.push(config, inputs, output, Console(rich.console.Console(file=io.StringIO())))
   return output
 
@@ -51,6 +55,26 @@ def test_publishes_and_records(inputs: dict[str, pathlib.Path], tmp_path: pathli
   path = tmp_path / 'models' / 'digits' / '1'
   assert (facts['model_name'], facts['version'], facts['path']) == ('digits', 1, str(path))
   assert (path / 'variables' / 'variables.index').read_bytes() == b'index'
+
+
+def test_old_versions_go_but_for_those_with_a_label(
+  inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path
+):
+  folder = tmp_path / 'models' / 'digits'
+  run(inputs, tmp_path)
+  labels.write(folder.parent / labels.FILE, folder, {labels.STABLE: 1})
+  for _ in range(3):
+    run(inputs, tmp_path)
+  assert list(serving_push.versions(folder)) == [1, 3, 4]
+
+
+def test_labels_that_can_not_be_read_are_one_line(
+  inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path
+):
+  (tmp_path / 'models').mkdir()
+  (tmp_path / 'models' / labels.FILE).write_text('oops')
+  with pytest.raises(errors.StorageError, match='no configuration of TF Serving'):
+    run(inputs, tmp_path)
 
 
 def test_failed_gate_is_not_pushed(inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path):

@@ -6,17 +6,7 @@ import time
 
 import pytest
 
-from serving import push
-
-
-@pytest.fixture
-def saved_model(tmp_path: pathlib.Path) -> pathlib.Path:
-  path = tmp_path / 'saved_model'
-  (path / 'variables').mkdir(parents=True)
-  (path / 'saved_model.pb').write_bytes(b'graph')
-  (path / 'variables' / 'variables.index').write_bytes(b'index')
-  path.chmod(0o700)
-  return path
+from serving.push import publishing as push
 
 
 def contents(folder: pathlib.Path) -> dict[str, bytes]:
@@ -54,7 +44,7 @@ def test_number_of_a_deleted_version_is_not_reused(
 def test_two_pushes_that_choose_one_number_get_two(
   saved_model: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ):
-  seen_late = iter([[], [1]])  # the other push renames after this one has looked
+  seen_late = iter([{}, {1: tmp_path}])  # the other push renames after this one has looked
   monkeypatch.setattr(push, 'versions', lambda folder: next(seen_late))
   (tmp_path / 'digits' / '1').mkdir(parents=True)
   (tmp_path / 'digits' / '1' / 'saved_model.pb').write_bytes(b'the other')
@@ -78,7 +68,7 @@ def test_reader_never_sees_half_a_version(
   fsync = os.fsync
 
   def look(descriptor: int) -> None:
-    seen.append(push.versions(tmp_path / 'digits'))
+    seen.append(list(push.versions(tmp_path / 'digits')))
     fsync(descriptor)
 
   monkeypatch.setattr(os, 'fsync', look)

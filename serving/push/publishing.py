@@ -2,13 +2,13 @@
 
 import contextlib
 import errno
-import os
 import pathlib
 import shutil
 import time
 import uuid
 
 from serving import version_folders
+from serving.push import durable
 
 _INCOMING, _KILLED_S = '.incoming-', 24 * 3600  # no copy takes longer
 _LAST_VERSION = '.last_version'  # remembers versions that were deleted since
@@ -44,14 +44,14 @@ def publish(
   except BaseException:
     shutil.rmtree(partial, ignore_errors=True)
     raise
-  _sync(folder)
+  durable.sync(folder)
   return version, path
 
 
-def versions(folder: pathlib.Path) -> list[int]:
-  """The versions of a model that TF Serving would see, ascending."""
-  numbers = (version_folders.version(path.name) for path in folder.iterdir())
-  return sorted(number for number in numbers if number is not None)
+def versions(folder: pathlib.Path) -> dict[int, pathlib.Path]:
+  """The versions of a model that TF Serving would see, ascending, each with its folder."""
+  numbers = {version_folders.version(path.name): path for path in folder.iterdir()}
+  return {number: numbers[number] for number in sorted(n for n in numbers if n is not None)}
 
 
 def _forget_killed(folder: pathlib.Path) -> None:
@@ -66,7 +66,7 @@ def _rename(partial: pathlib.Path, folder: pathlib.Path) -> tuple[int, pathlib.P
   while True:
     version = max([0, _last_version(folder), *versions(folder)]) + 1
     # Written first: a version that is deleted later, even at once, does not free its number.
-    _write_last_version(folder, version)
+    durable.write_text(folder / _LAST_VERSION, f'{version}\n')
     try:
       # Renaming onto a folder fails unless it is empty: another push may have taken the number.
       path = partial.rename(folder / str(version))
@@ -84,16 +84,6 @@ def _last_version(folder: pathlib.Path) -> int:
     return 0
 
 
-def _write_last_version(folder: pathlib.Path, version: int) -> None:
-  partial = folder / f'{_LAST_VERSION}-{uuid.uuid4().hex}'
-  try:
-    partial.write_text(f'{version}\n', encoding='ascii')
-    _sync(partial)
-    partial.replace(folder / _LAST_VERSION)
-  finally:
-    partial.unlink(missing_ok=True)
-
-
 def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
   """Copies contents, not modes: the server may run as another user than the trainer."""
   target.mkdir()
@@ -104,12 +94,4 @@ def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
     else:
       shutil.copyfile(path, copy)
   for copy in [*target.rglob('*'), target]:
-    _sync(copy)
-
-
-def _sync(path: pathlib.Path) -> None:
-  descriptor = os.open(path, os.O_RDONLY)
-  try:
-    os.fsync(descriptor)
-  finally:
-    os.close(descriptor)
+    durable.sync(copy)

@@ -1,0 +1,9 @@
+"""Versions of a model in the folder that TF Serving watches: push, labels, way back.
+
+`python -m serving.push --help` is the command for people.
+"""
+
+from serving.push.publishing import publish, versions
+from serving.push.retention import prune
+
+__all__ = ['prune', 'publish', 'versions']

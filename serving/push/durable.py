@@ -1,0 +1,25 @@
+"""Writes that survive a crash, and that a reader sees whole or not at all."""
+
+import os
+import pathlib
+import uuid
+
+
+def sync(path: pathlib.Path) -> None:
+  """Makes a file's bytes, or a folder's entries, durable."""
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+  """Replaces a file."""
+  partial = path.with_name(f'.{path.name}-{uuid.uuid4().hex}')
+  try:
+    partial.write_text(text, encoding='utf-8')
+    sync(partial)
+    partial.replace(path)
+  finally:
+    partial.unlink(missing_ok=True)

@@ -1,0 +1,75 @@
+"""Labels of versions, in the text file that TF Serving reads with --model_config_file.
+
+A client that asks for a label follows it from version to version. The file names the versions that
+are served: those with a label. It holds all models of a folder; what it says of others is kept.
+"""
+
+import contextlib
+import fcntl
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from google.protobuf import text_format
+from tensorflow_serving.config import model_server_config_pb2
+
+from serving.push import durable
+
+FILE = 'models.config'  # in the folder that holds the models
+STABLE, CANARY = 'stable', 'canary'
+
+
+def read(config_file: pathlib.Path, model_name: str) -> dict[str, int]:
+  """The labels of a model; none if there is no such file or model.
+
+  Raises:
+    ValueError: the file is no configuration of TF Serving.
+  """
+  found = [each for each in _models(_parse(config_file)) if each.name == model_name]
+  return dict(found[0].version_labels) if found else {}
+
+
+def write(config_file: pathlib.Path, folder: pathlib.Path, labels: Mapping[str, int]) -> None:
+  """Sets the labels of a model, and serves the versions that have one.
+
+  Args:
+    config_file: made if it is missing; comments in it are lost.
+    folder: of the model's versions, named as the model.
+    labels: version of each label, at least one.
+
+  Raises:
+    ValueError: the file is no configuration of TF Serving.
+  """
+  config = _parse(config_file)
+  model = next((each for each in _models(config) if each.name == folder.name), None)
+  if model is None:
+    model = _models(config).add(
+      name=folder.name, base_path=str(folder.resolve()), model_platform='tensorflow'
+    )
+  model.version_labels.clear()
+  model.version_labels.update(labels)
+  model.model_version_policy.Clear()
+  model.model_version_policy.specific.versions.extend(sorted(set(labels.values())))
+  durable.write_text(config_file, text_format.MessageToString(config))
+
+
+@contextlib.contextmanager
+def locked(config_file: pathlib.Path) -> Iterator[None]:
+  """Lets one process at a time change a folder's labels and remove its versions."""
+  with config_file.with_name(f'.{config_file.name}.lock').open('w') as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    yield
+
+
+def _parse(config_file: pathlib.Path) -> model_server_config_pb2.ModelServerConfig:
+  config = model_server_config_pb2.ModelServerConfig()
+  if config_file.exists():
+    try:
+      text_format.Parse(config_file.read_text(encoding='utf-8'), config)
+    except text_format.ParseError as error:
+      raise ValueError(f'{config_file} is no configuration of TF Serving: {error}') from error
+  return config
+
+
+def _models(config: model_server_config_pb2.ModelServerConfig) -> Any:
+  return config.model_config_list.config

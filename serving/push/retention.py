@@ -1,0 +1,37 @@
+"""Removes old versions."""
+
+import pathlib
+import shutil
+import uuid
+
+from serving.push import labels, publishing
+
+_REMOVED = '.removed-'
+
+
+def prune(folder: pathlib.Path, keep: int) -> list[int]:
+  """Leaves the newest versions and those with a label.
+
+  A version leaves under another name before its files go, so that no server loads half of one.
+
+  Args:
+    folder: of a model's versions.
+    keep: number of newest versions, 1 or more.
+
+  Returns:
+    The versions that were removed.
+
+  Raises:
+    OSError: a version can't be removed.
+    ValueError: the labels can't be read.
+  """
+  config_file = folder.parent / labels.FILE
+  with labels.locked(config_file):
+    found = publishing.versions(folder)
+    kept = {*list(found)[-keep:], *labels.read(config_file, folder.name).values()}
+    removed = [version for version in found if version not in kept]
+    for version in removed:
+      found[version].rename(folder / f'{_REMOVED}{uuid.uuid4().hex}')
+    for path in folder.glob(f'{_REMOVED}*'):  # also those of a process that was killed
+      shutil.rmtree(path)
+  return removed
