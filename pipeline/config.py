@@ -186,7 +186,7 @@ class PushConfig(Checked):
     'serving_models', 'Folder that holds <model_name>/<version>/ for TF Serving.'
   )
   keep_versions: int = setting(
-    10, 'Newest versions left in place, beside those with a label; 0 is all.', min=0
+    10, 'Newest versions left in place, beside those that labels need; 0 is all.', min=0
   )
 
   def __post_init__(self) -> None:

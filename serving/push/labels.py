@@ -1,7 +1,9 @@
 """Labels of versions, in the text file that TF Serving reads with --model_config_file.
 
 A client that asks for a label follows it from version to version. The file names the versions that
-are served: those with a label. It holds all models of a folder; what it says of others is kept.
+are served: those with a label, and the stable one before, which the server needs until it has
+loaded the new one and moves the label. It holds all models of a folder; what it says of others is
+kept.
 """
 
 import contextlib
@@ -29,13 +31,23 @@ def read(config_file: pathlib.Path, model_name: str) -> dict[str, int]:
   return dict(found[0].version_labels) if found else {}
 
 
+def served(config_file: pathlib.Path, model_name: str) -> set[int]:
+  """The versions of a model that the file names.
+
+  Raises:
+    ValueError: the file is no configuration of TF Serving.
+  """
+  found = [each for each in _models(_parse(config_file)) if each.name == model_name]
+  return set(found[0].model_version_policy.specific.versions) if found else set()
+
+
 def write(config_file: pathlib.Path, folder: pathlib.Path, labels: Mapping[str, int]) -> None:
-  """Sets the labels of a model, and serves the versions that have one.
+  """Sets the labels of a model, and serves their versions.
 
   Args:
     config_file: made if it is missing; comments in it are lost.
     folder: of the model's versions, named as the model.
-    labels: version of each label, at least one.
+    labels: version of each label, the stable one among them.
 
   Raises:
     ValueError: the file is no configuration of TF Serving.
@@ -46,10 +58,11 @@ def write(config_file: pathlib.Path, folder: pathlib.Path, labels: Mapping[str, 
     model = _models(config).add(
       name=folder.name, base_path=str(folder.resolve()), model_platform='tensorflow'
     )
+  versions = {*labels.values(), model.version_labels.get(STABLE, labels[STABLE])}
   model.version_labels.clear()
   model.version_labels.update(labels)
   model.model_version_policy.Clear()
-  model.model_version_policy.specific.versions.extend(sorted(set(labels.values())))
+  model.model_version_policy.specific.versions.extend(sorted(versions))
   durable.write_text(config_file, text_format.MessageToString(config))
 
 

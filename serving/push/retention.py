@@ -10,7 +10,7 @@ _REMOVED = '.removed-'
 
 
 def prune(folder: pathlib.Path, keep: int) -> list[int]:
-  """Leaves the newest versions and those with a label.
+  """Leaves the newest versions and those that labels need.
 
   A version leaves under another name before its files go, so that no server loads half of one.
 
@@ -28,7 +28,7 @@ def prune(folder: pathlib.Path, keep: int) -> list[int]:
   config_file = folder.parent / labels.FILE
   with labels.locked(config_file):
     found = publishing.versions(folder)
-    kept = {*list(found)[-keep:], *labels.read(config_file, folder.name).values()}
+    kept = {*list(found)[-keep:], *labels.served(config_file, folder.name)}
     removed = [version for version in found if version not in kept]
     for version in removed:
       found[version].rename(folder / f'{_REMOVED}{uuid.uuid4().hex}')

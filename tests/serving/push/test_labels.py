@@ -53,13 +53,17 @@ def test_a_path_that_the_server_knows_is_kept(config_file: pathlib.Path):
   assert list(faces.model_version_policy.specific.versions) == [2]
 
 
-def test_a_label_that_goes_takes_its_version_along(config_file: pathlib.Path):
+def test_the_stable_version_before_is_served_until_the_next_change(config_file: pathlib.Path):
   folder = config_file.parent / 'digits'
-  labels.write(config_file, folder, {'stable': 3, 'canary': 4})
-  labels.write(config_file, folder, {'stable': 4})
-  (model,) = parsed(config_file).model_config_list.config
-  assert dict(model.version_labels) == {'stable': 4}
-  assert list(model.model_version_policy.specific.versions) == [4]
+  for known, served in (
+    ({'stable': 3, 'canary': 4}, {3, 4}),
+    ({'stable': 4}, {3, 4}),  # a server moves the label when it has loaded version 4
+    ({'stable': 4, 'canary': 5}, {4, 5}),
+    ({'stable': 4, 'canary': 6}, {4, 6}),
+  ):
+    labels.write(config_file, folder, known)
+    assert labels.read(config_file, 'digits') == known
+    assert labels.served(config_file, 'digits') == served
 
 
 def test_a_file_of_another_kind_is_named_and_left_alone(config_file: pathlib.Path):
@@ -73,8 +77,14 @@ def test_labels_of_racing_processes_all_arrive(config_file: pathlib.Path):
   def add(number: int) -> None:
     with labels.locked(config_file):
       known = labels.read(config_file, 'digits')
-      labels.write(config_file, config_file.parent / 'digits', known | {f'label{number}': number})
+      labels.write(
+        config_file,
+        config_file.parent / 'digits',
+        known | {labels.STABLE: 1, f'label{number}': number},
+      )
 
   with concurrent.futures.ThreadPoolExecutor(8) as pool:
     list(pool.map(add, range(1, 17)))
-  assert labels.read(config_file, 'digits') == {f'label{n}': n for n in range(1, 17)}
+  assert labels.read(config_file, 'digits') == {labels.STABLE: 1} | {
+    f'label{n}': n for n in range(1, 17)
+  }
