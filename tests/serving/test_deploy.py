@@ -1,0 +1,98 @@
+"""What is deployed: parsed by the messages that TensorFlow Serving parses it with, and consistent.
+
+`make lint` checks the Dockerfile, docker-compose.yaml and the manifests against their schemas.
+"""
+
+import json
+import pathlib
+import re
+
+import pytest
+import yaml
+from google.protobuf import text_format
+from tensorflow_serving.config import model_server_config_pb2
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+CONFIGS = ROOT / 'configs' / 'serving'
+
+
+def manifests():
+  paths = sorted((CONFIGS / 'kubernetes').glob('*.yaml'))
+  return {
+    manifest['kind']: manifest
+    for path in paths
+    for manifest in yaml.safe_load_all(path.read_text(encoding='utf-8'))
+  }
+
+
+def compose():
+  return yaml.safe_load((ROOT / 'docker-compose.yaml').read_text(encoding='utf-8'))
+
+
+def test_the_model_is_where_the_volumes_put_it():
+  text = (CONFIGS / 'models.config').read_text(encoding='utf-8')
+  config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+  (model,) = config.model_config_list.config
+  assert model.base_path == f'/models/{model.name}'
+  (container,) = manifests()['Deployment']['spec']['template']['spec']['containers']
+  assert '/models' in [mount['mountPath'] for mount in container['volumeMounts']]
+  assert './serving_models:/models:ro' in compose()['services']['serving']['volumes']
+  assert container['readinessProbe']['httpGet']['path'] == f'/v1/models/{model.name}'
+
+
+def test_prometheus_asks_where_the_server_answers():
+  path = re.search(r'path: "(.+)"', (CONFIGS / 'monitoring.config').read_text())[1]
+  (job,) = yaml.safe_load((CONFIGS / 'prometheus.yml').read_text())['scrape_configs']
+  annotations = manifests()['Deployment']['spec']['template']['metadata']['annotations']
+  assert job['metrics_path'] == annotations['prometheus.io/path'] == path
+  assert job['static_configs'][0]['targets'] == ['serving:8501']
+  assert 'serving' in compose()['services']
+
+
+def test_both_ways_pass_files_that_are_mounted():
+  (container,) = manifests()['Deployment']['spec']['template']['spec']['containers']
+  generated = yaml.safe_load((CONFIGS / 'kustomization.yaml').read_text())['configMapGenerator']
+  for arguments in (container['args'], compose()['services']['serving']['command']):
+    files = re.findall(r'/config/(\S+)', ' '.join(arguments))
+    assert sorted(files) == sorted(generated[0]['files'])
+    assert all((CONFIGS / name).is_file() for name in files)
+
+
+def test_all_manifests_are_applied():
+  resources = yaml.safe_load((CONFIGS / 'kustomization.yaml').read_text())['resources']
+  there = {f'kubernetes/{path.name}' for path in (CONFIGS / 'kubernetes').iterdir()}
+  assert set(resources) == there
+
+
+def test_nothing_runs_as_root_or_writes_its_own_disk():
+  pod = manifests()['Deployment']['spec']['template']['spec']
+  (container,) = pod['containers']
+  assert pod['securityContext']['runAsNonRoot']
+  assert container['securityContext']['readOnlyRootFilesystem']
+  assert not container['securityContext']['allowPrivilegeEscalation']
+  assert compose()['services']['serving']['read_only']
+  dockerfile = (ROOT / 'Dockerfile').read_text(encoding='utf-8')
+  assert dockerfile.count('USER 10001') == dockerfile.count('\nFROM ') == 2
+
+
+def test_every_port_of_compose_is_of_this_machine_alone():
+  ports = [port for service in compose()['services'].values() for port in service['ports']]
+  assert ports
+  assert all(port.startswith('127.0.0.1:') for port in ports)
+
+
+@pytest.mark.parametrize('kind', ['Service', 'PodDisruptionBudget'])
+def test_selectors_find_the_pods(kind):
+  found = manifests()
+  spec, pods = found[kind]['spec'], found['Deployment']['spec']['template']['metadata']['labels']
+  assert (spec['selector'].get('matchLabels') or spec['selector']).items() <= pods.items()
+
+
+def test_the_dashboard_shows_metrics_of_tensorflow_serving():
+  board = json.loads((CONFIGS / 'grafana' / 'serving.json').read_text())
+  asked = re.findall(r'__name__="([^"]+)"', json.dumps(board).replace('\\"', '"'))
+  assert {name.removesuffix('_bucket') for name in asked} == {
+    ':tensorflow:serving:request_count',
+    ':tensorflow:serving:request_latency',
+    ':tensorflow:serving:runtime_latency',
+  }
