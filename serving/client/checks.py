@@ -5,6 +5,7 @@ Legend: B batch.
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -23,10 +24,17 @@ def integers(name: str, values: Labels, kind: type[InvalidRequestError]) -> np.n
   Raises:
     InvalidRequestError: of `kind`, values that are no integers or do not fit 64 bits.
   """
-  array = np.asarray(values)
+  array = _array(name, values, kind)
   if array.dtype.kind not in 'iu' or (array.size and array.max() > _INT64.max):
     raise kind(f'{name}={values!r} holds something else than 64-bit integers. Pass integers.')
   return array.astype(np.int64)
+
+
+def _array(name: str, values: Any, kind: type[InvalidRequestError]) -> np.ndarray:
+  try:
+    return np.asarray(values)
+  except ValueError as error:
+    raise kind(f'{name} make no array: {error} Pass rows of one length.') from error
 
 
 def seeds(values: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -77,9 +85,11 @@ def check_classes(labels: np.ndarray, num_classes: int | None, model: str) -> No
 
 def latents(values: np.ndarray) -> np.ndarray:
   """Latents as float32."""
-  array = np.asarray(values)
+  array = _array('latents', values, ShapeError)
   if array.dtype.kind not in 'fiu' or not np.isfinite(array).all():
-    raise ShapeError(f'latents of {array.dtype} hold something else than finite numbers.')
+    raise ShapeError(
+      f'latents of {array.dtype} hold something else than finite numbers. Pass float32 [B, Z].'
+    )
   return array.astype(np.float32)
 
 

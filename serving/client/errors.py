@@ -81,7 +81,13 @@ _NOT_FOUND_TEXTS = (
   'Serving signature name',
 )
 # As OpenSSL, BoringSSL and gRPC put it.
-_TLS_TEXTS = ('[SSL', 'SSL_ERROR', 'CERTIFICATE_VERIFY_FAILED', 'handshake failed')
+_TLS_TEXTS = (
+  '[SSL',
+  'SSL_ERROR',
+  'CERTIFICATE_VERIFY_FAILED',
+  'handshake failed',
+  'Hostname Verification Check failed',
+)
 
 
 def from_status(code: str, text: str, address: str) -> ClientError:
@@ -118,5 +124,8 @@ _KINDS: dict[str, tuple[type[ClientError], str]] = {
   'DEADLINE_EXCEEDED': (DeadlineError, 'Ask for fewer images at once, or give a longer timeout_s.'),
   'UNAUTHENTICATED': (AccessError, 'Ask those who run the server.'),
   'PERMISSION_DENIED': (AccessError, 'Ask those who run the server.'),
-  'UNIMPLEMENTED': (ResponseError, 'Is this TensorFlow Serving, and the port of the protocol?'),
+  'UNIMPLEMENTED': (
+    ResponseError,
+    'Check that this is TensorFlow Serving, and the port of the protocol.',
+  ),
 }

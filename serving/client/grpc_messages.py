@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from serving.client import protos
 from serving.client.errors import ResponseError
@@ -62,12 +63,22 @@ _MESSAGES = {
 }
 
 
-def decode(request: Request, reply: bytes) -> Answer:
+def decode(request: Request, reply: bytes, address: str) -> Answer:
   """The answer in a message.
 
   Raises:
-    ResponseError: a tensor whose values do not fit its shape, or of a type that is not read.
+    ResponseError: no message of the kind, or a tensor that can't be read.
   """
+  try:
+    return _answer(request, reply)
+  except (DecodeError, ValueError) as error:
+    raise ResponseError(
+      f'{address}: the reply is not one of TensorFlow Serving: {error}.'
+      ' Check that this is TensorFlow Serving, and the port of the protocol.'
+    ) from error
+
+
+def _answer(request: Request, reply: bytes) -> Answer:
   message = _RESPONSES[type(request)][1].FromString(reply)
   if isinstance(request, StatusRequest):
     return tuple(_status(status) for status in message.model_version_status)
@@ -94,11 +105,11 @@ def read_tensor(name: str, tensor: Any) -> np.ndarray:
   """The array in a TensorProto; strings are objects.
 
   Raises:
-    ResponseError: see `decode`.
+    ValueError: a tensor whose values do not fit its shape, or of a type that is not read.
   """
   dtype_name = _dtype_name(tensor.dtype)
   if dtype_name not in _DTYPES:
-    raise ResponseError(f'output {name} is {dtype_name}, which this client does not read.')
+    raise ValueError(f'output {name} is {dtype_name}, which this client does not read')
   dtype, field = _DTYPES[dtype_name]
   shape = [dim.size for dim in tensor.tensor_shape.dim]
   if tensor.tensor_content:
@@ -106,7 +117,7 @@ def read_tensor(name: str, tensor: Any) -> np.ndarray:
   else:
     values = np.array(getattr(tensor, field), dtype)
   if values.size != math.prod(shape):
-    raise ResponseError(f'output {name} has {values.size} values for the shape {shape}.')
+    raise ValueError(f'output {name} has {values.size} values for the shape {shape}')
   return values.astype(dtype, copy=False).reshape(shape)
 
 

@@ -35,7 +35,7 @@ class GrpcTransport:
       reply = call(grpc_messages.encode(request), timeout=timeout_s)
     except grpc.RpcError as error:
       raise _client_error(error, self._address) from error
-    return grpc_messages.decode(request, reply)
+    return grpc_messages.decode(request, reply, self._address)
 
   def close(self) -> None:
     """See `transports.Transport`."""
@@ -58,7 +58,7 @@ class AsyncGrpcTransport:
       reply = await call(grpc_messages.encode(request), timeout=timeout_s)
     except grpc.RpcError as error:
       raise _client_error(error, self._address) from error
-    return grpc_messages.decode(request, reply)
+    return grpc_messages.decode(request, reply, self._address)
 
   async def close(self) -> None:
     """See `transports.Transport`."""

@@ -51,7 +51,7 @@ def encode(request: Request) -> tuple[str, str, bytes]:
   return 'POST', f'{path}:predict', json.dumps(body).encode()
 
 
-def decode(request: Request, reply: bytes) -> Answer:
+def decode(request: Request, reply: bytes, address: str) -> Answer:
   """The answer in the body of a reply.
 
   Raises:
@@ -65,7 +65,10 @@ def decode(request: Request, reply: bytes) -> Answer:
       return _metadata(document)
     return Prediction(version=None, outputs=_outputs(request.signature, document['outputs']))
   except (KeyError, TypeError, ValueError, AttributeError) as error:
-    raise ResponseError(f'the reply is not one of TensorFlow Serving: {reply[:200]!r}') from error
+    raise ResponseError(
+      f'{address}: the reply is not one of TensorFlow Serving: {reply[:200]!r}.'
+      ' Check that this is TensorFlow Serving, and the port of the protocol.'
+    ) from error
 
 
 def error_of(status: int, reply: bytes) -> tuple[str, str]:

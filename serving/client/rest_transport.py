@@ -1,6 +1,7 @@
 """REST: a pool of connections that are kept and used again."""
 
 import asyncio
+import ssl
 import time
 from typing import Any
 
@@ -17,6 +18,8 @@ except ImportError as error:
   ) from error
 
 _LIMITS = httpx.Limits(max_keepalive_connections=32, max_connections=None, keepalive_expiry=300)
+# httpx lets through what TLS says after the handshake.
+_FAILURES = (httpx.HTTPError, ssl.SSLError, TimeoutError)
 
 
 class RestTransport:
@@ -36,7 +39,7 @@ class RestTransport:
           body += chunk
           if time.monotonic() > end_s:  # httpx's timeout is for each part of a reply
             raise httpx.ReadTimeout('the reply came too slowly')
-    except httpx.HTTPError as error:
+    except _FAILURES as error:
       raise _client_error(error, self._address) from error
     return _answer(request, response.status_code, bytes(body), self._address)
 
@@ -57,7 +60,7 @@ class AsyncRestTransport:
     try:
       async with asyncio.timeout(timeout_s):
         response = await self._http.request(**_call(request, timeout_s))
-    except (httpx.HTTPError, TimeoutError) as error:
+    except _FAILURES as error:
       raise _client_error(error, self._address) from error
     return _answer(request, response.status_code, response.content, self._address)
 
@@ -82,7 +85,7 @@ def _call(request: Request, timeout_s: float) -> dict[str, Any]:
 
 def _answer(request: Request, status: int, body: bytes, address: str) -> Answer:
   if status == 200:
-    return rest_messages.decode(request, body)
+    return rest_messages.decode(request, body, address)
   raise from_status(*rest_messages.error_of(status, body), address)
 
 
@@ -91,6 +94,6 @@ def _client_error(error: Exception, address: str) -> ClientError:
   text = str(error) or type(error).__name__
   if isinstance(error, httpx.TimeoutException | TimeoutError):
     return from_status('DEADLINE_EXCEEDED', text, address)
-  if isinstance(error, httpx.NetworkError) or 'without sending a response' in text:
+  if isinstance(error, httpx.NetworkError | ssl.SSLError) or 'without sending a response' in text:
     return from_status('UNAVAILABLE', text, address)
   return from_status('UNIMPLEMENTED', text, address)  # what came is no HTTP

@@ -56,4 +56,5 @@ def _what_is_missing(exchanger: Exchanger, spec: ModelSpec, deadline_s: float) -
         f'{spec} ({exchanger.address}) could not be loaded: {status.error}'
         ' Push a version that can be.'
       )
-  return ', '.join(f'version {s.version} is {s.state} {s.error}'.rstrip() for s in statuses)
+  states = (f'version {s.version} is {s.state} {s.error}'.rstrip() for s in statuses)
+  return ', '.join(states) or 'the server knows no version'

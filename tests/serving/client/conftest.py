@@ -1,0 +1,87 @@
+import asyncio
+import pathlib
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import tensorflow as tf
+
+from serving.client import AsyncClient, Client
+from tests.serving.server import live
+
+
+class Awaited:
+  """An AsyncClient that looks like a Client: each call runs in one event loop."""
+
+  def __init__(self, *args, **arguments) -> None:
+    self._runner = asyncio.Runner()
+    self._client = AsyncClient(*args, **arguments)
+
+  def __getattr__(self, name: str) -> Callable:
+    return lambda *args, **arguments: self._runner.run(
+      getattr(self._client, name)(*args, **arguments)
+    )
+
+  def __enter__(self) -> 'Awaited':
+    return self
+
+  def __exit__(self, *_: object) -> None:
+    try:
+      self._runner.run(self._client.close())
+    finally:
+      self._runner.close()
+
+
+KINDS = {
+  f'{name} {protocol}': (kind, protocol)
+  for name, kind in (('blocking', Client), ('awaited', Awaited))
+  for protocol in ('grpc', 'rest')
+}
+
+
+@pytest.fixture(scope='session')
+def server(
+  saved_model: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[live.Server]:
+  """The embedded server with version 1 of a model of three classes."""
+  base = tmp_path_factory.mktemp('base')
+  shutil.copytree(saved_model, base / '1')
+  server = live.Server(base)
+  try:
+    server.wait_for('Serving digits')
+    yield server
+  finally:
+    server.stop()
+
+
+@pytest.fixture(scope='session')
+def signatures(saved_model: pathlib.Path) -> Any:
+  """The model that the server has, in this process."""
+  return tf.saved_model.load(str(saved_model)).signatures
+
+
+@pytest.fixture(params=KINDS)
+def make_client(request: pytest.FixtureRequest, server: live.Server) -> Iterator[Callable]:
+  """Makes clients of each kind, for the embedded server unless an address is given."""
+  kind, protocol = KINDS[request.param]
+  addresses = {
+    'grpc': f'127.0.0.1:{server.grpc_port}',
+    'rest': f'127.0.0.1:{server.rest_port}',
+  }
+  opened = []
+
+  def make(address: str = addresses[protocol], **arguments) -> Any:
+    client = kind(address, **{'model_name': live.NAME, 'protocol': protocol} | arguments)
+    opened.append(client)
+    return client.__enter__()
+
+  make.other_address = addresses[{'grpc': 'rest', 'rest': 'grpc'}[protocol]]
+  yield make
+  for client in opened:
+    client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def client(make_client: Callable) -> Any:
+  return make_client()

@@ -1,0 +1,92 @@
+import contextlib
+
+import grpc
+import numpy as np
+import pytest
+
+from serving.client import (
+  AccessError,
+  Client,
+  DeadlineError,
+  InvalidRequestError,
+  NotFoundError,
+  ResponseError,
+  ServerError,
+  ServerUnavailableError,
+)
+from serving.client.retries import Retry
+from tests.serving.client import small_server
+from tests.serving.client.conftest import Awaited
+
+Code = grpc.StatusCode
+BOTH = pytest.mark.parametrize('kind', [Client, Awaited])
+
+
+@BOTH
+def test_one_connection_for_all_calls(kind):
+  with small_server.serve() as server, kind(server.address, model_name='m') as client:
+    for _ in range(5):
+      client.status()
+  assert len(server.peers) == 5
+  assert len(set(server.peers)) == 1
+
+
+@BOTH
+def test_unavailable_server_is_tried_again(kind):
+  failures = [Code.UNAVAILABLE] * 3
+  with (
+    small_server.serve(failures=failures) as server,
+    kind(server.address, model_name='m') as client,
+  ):
+    assert client.status()[0].version == 3
+  assert len(server.peers) == 4
+
+
+@BOTH
+@pytest.mark.parametrize(
+  ('code', 'error'),
+  [
+    (Code.INVALID_ARGUMENT, InvalidRequestError),
+    (Code.FAILED_PRECONDITION, InvalidRequestError),
+    (Code.NOT_FOUND, NotFoundError),
+    (Code.DEADLINE_EXCEEDED, DeadlineError),
+    (Code.UNAUTHENTICATED, AccessError),
+    (Code.UNIMPLEMENTED, ResponseError),
+    (Code.INTERNAL, ServerError),
+    (Code.RESOURCE_EXHAUSTED, ServerError),
+    (Code.ABORTED, ServerError),
+  ],
+)
+def test_other_errors_come_at_once(kind, code: Code, error: type[Exception]):
+  with (
+    small_server.serve(failures=[code]) as server,
+    kind(server.address, model_name='m') as client,
+    pytest.raises(error, match=rf'{server.address}: {code.name}: as told\. .*\.$'),
+  ):
+    client.status()
+  assert len(server.peers) == 1
+
+
+@BOTH
+def test_messages_beyond_grpcs_limit(kind):
+  images = np.full([2, 1024, 1024, 1], 0.25, np.float32)  # 8 MB; the limit is 4
+  with (
+    small_server.serve(image_size=1024) as server,
+    kind(server.address, model_name='m') as client,
+  ):
+    np.testing.assert_allclose(client.score(images), [0.25, 0.25])
+
+
+@BOTH
+def test_server_that_goes_and_comes_back(kind):
+  retry = Retry(max_attempts=1)
+  with contextlib.ExitStack() as server:
+    port = server.enter_context(small_server.serve()).port
+    with kind(f'localhost:{port}', model_name='m', retry=retry) as client:
+      client.status()
+      server.close()
+      with pytest.raises(ServerUnavailableError):
+        client.status()
+      with small_server.serve(port=port):
+        client.wait_until_available(60)
+        assert client.status()

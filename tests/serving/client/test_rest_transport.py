@@ -1,0 +1,129 @@
+import json
+import socket
+import time
+
+import pytest
+
+from serving.client import (
+  AccessError,
+  Client,
+  DeadlineError,
+  InvalidRequestError,
+  NotFoundError,
+  ResponseError,
+  ServerError,
+  ServerUnavailableError,
+)
+from serving.client.retries import Retry
+from tests.serving.client import small_rest_server
+from tests.serving.client.conftest import Awaited
+from tests.serving.client.small_rest_server import reply
+
+BOTH = pytest.mark.parametrize('kind', [Client, Awaited])
+
+
+def failure(status: int, text: str = 'as told') -> bytes:
+  return reply(json.dumps({'error': text}).encode(), status)
+
+
+def make(kind, server: small_rest_server.SmallRestServer, **arguments):
+  return kind(server.address, model_name='m', protocol='rest', **arguments)
+
+
+@BOTH
+def test_one_connection_for_all_calls(kind):
+  with small_rest_server.serve() as server, make(kind, server) as client:
+    for _ in range(5):
+      assert client.status()[0].version == 3
+  assert server.num_connections == 1
+  assert len(server.requests) == 5
+
+
+@BOTH
+@pytest.mark.parametrize('no', [failure(503), reply(b'<html>busy</html>', 503), None])
+def test_unavailable_server_is_tried_again(kind, no: bytes | None):
+  with small_rest_server.serve(no, no, reply()) as server, make(kind, server) as client:
+    assert client.status()
+  assert len(server.requests) == 3
+
+
+@BOTH
+def test_unavailable_server_gets_so_many_attempts(kind):
+  retry = Retry(max_attempts=2)
+  with (
+    small_rest_server.serve(failure(503)) as server,
+    make(kind, server, retry=retry) as client,
+    pytest.raises(ServerUnavailableError, match='as told'),
+  ):
+    client.status()
+  assert len(server.requests) == 2
+
+
+@BOTH
+@pytest.mark.parametrize(
+  ('content', 'error', 'message'),
+  [
+    (failure(400), InvalidRequestError, 'INVALID_ARGUMENT: as told'),
+    (failure(401), AccessError, 'UNAUTHENTICATED'),
+    (failure(403), AccessError, 'PERMISSION_DENIED'),
+    (failure(404), NotFoundError, 'NOT_FOUND'),
+    (failure(429), ServerError, 'RESOURCE_EXHAUSTED'),
+    (failure(500), ServerError, 'HTTP status 500'),
+    (failure(504), DeadlineError, 'DEADLINE_EXCEEDED'),
+    (reply(b'Not Found', 404), ResponseError, 'HTTP status 404'),
+    (reply(b'moved', 302), ResponseError, 'HTTP status 302'),
+    (reply(b'<html>'), ResponseError, '<html>'),
+    (reply(b'{}'), ResponseError, 'not one of TensorFlow Serving'),
+    (reply(b'[]'), ResponseError, 'not one of TensorFlow Serving'),
+    (reply(b'\xff'), ResponseError, 'not one of TensorFlow Serving'),
+    (b'SSH-2.0-OpenSSH\r\n\r\n', ResponseError, 'port of the protocol'),
+    (reply()[:-9] + b'\r\n\r\n', DeadlineError, 'longer timeout_s'),
+  ],
+)
+def test_other_errors_come_at_once(kind, content: bytes, error: type[Exception], message: str):
+  timeout_s = 0.5 if error is DeadlineError else 30
+  with (
+    small_rest_server.serve(content) as server,
+    make(kind, server, timeout_s=timeout_s) as client,
+    pytest.raises(error, match=message) as caught,
+  ):
+    client.status()
+  assert server.address in str(caught.value)
+  assert len(server.requests) == 1
+
+
+@BOTH
+def test_reply_that_comes_by_drops_ends_with_the_time(kind, monkeypatch: pytest.MonkeyPatch):
+  head = b'HTTP/1.1 200 X\r\nContent-Length: 1000000\r\n\r\n'
+  with small_rest_server.serve() as server:
+    monkeypatch.setattr(server, 'answer', lambda connection: drip(connection, head))
+    with (
+      make(kind, server, timeout_s=0.5) as client,
+      pytest.raises(DeadlineError, match='longer timeout_s'),
+    ):
+      client.status()
+
+
+def drip(connection: socket.socket, head: bytes) -> None:
+  with connection:
+    connection.recv(65536)
+    connection.sendall(head)
+    while True:  # until the client has gone
+      connection.sendall(b' ')
+      time.sleep(0.05)
+
+
+@BOTH
+def test_url_with_a_path(kind):
+  with (
+    small_rest_server.serve() as server,
+    kind(f'http://{server.address}/behind/it', model_name='a/b', protocol='rest') as client,
+  ):
+    client.status(version=4)
+  assert server.requests[0].startswith(b'GET /behind/it/v1/models/a%2Fb/versions/4 HTTP/1.1')
+
+
+@pytest.mark.parametrize('address', ['localhost:85x0', 'http://[::1'])
+def test_no_address(address: str):
+  with pytest.raises(InvalidRequestError, match='host:port'):
+    Client(address, model_name='m', protocol='rest')
