@@ -88,7 +88,7 @@ def _shared() -> argparse.ArgumentParser:
   parser.add_argument('--version_label', help='Instead of a version, such as stable.')
   parser.add_argument('--timeout_s', type=float, default=30.0, help='For a whole call.')
   parser.add_argument(
-    '--tls', action='store_true', help='Trust the authorities that this machine trusts.'
+    '--tls', action='store_true', help='TLS, with a certificate of a public authority.'
   )
   parser.add_argument('--ca_cert', help='PEM file of whom to trust; turns TLS on.')
   parser.add_argument('--client_cert', help='PEM file, for mutual TLS.')

@@ -78,9 +78,9 @@ def labels(
 
 def check_classes(labels: np.ndarray, num_classes: int | None, model: str) -> None:
   """Raises a LabelError for the first label that is no class."""
-  last = '' if num_classes is None else num_classes - 1
+  known = '0 and up' if num_classes is None else f'0..{num_classes - 1}'
   for label in labels[(labels < 0) | (labels >= (num_classes or _INT64.max))]:
-    raise LabelError(f'label={label}, but {model} has the labels 0..{last}. Choose one of these.')
+    raise LabelError(f'label={label}, but {model} has the labels {known}. Choose one of these.')
 
 
 def latents(values: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from serving.client.calls import Calls, model_spec
@@ -82,7 +82,7 @@ def _blocking(
 
 def _awaitable(
   call: Callable[Concatenate[Calls, _P], Call[_T]],
-) -> 'Callable[Concatenate[AsyncClient, _P], Awaitable[_T]]':
+) -> 'Callable[Concatenate[AsyncClient, _P], Coroutine[Any, Any, _T]]':
   """As `_blocking`, for an event loop."""
 
   @functools.wraps(call)

@@ -75,7 +75,12 @@ def _arguments(address: str, tls: Tls | None) -> dict[str, Any]:
     base_url = httpx.URL(url)
   except httpx.InvalidURL as error:
     raise InvalidRequestError(f'{url} is no address: {error}. Name it as host:port.') from error
-  return {'base_url': base_url, 'limits': _LIMITS, 'verify': tls.ssl_context() if tls else True}
+  return {
+    'base_url': base_url,
+    'headers': {'Content-Type': 'application/json'},
+    'limits': _LIMITS,
+    'verify': tls.ssl_context() if tls else True,
+  }
 
 
 def _call(request: Request, timeout_s: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from serving.client.errors import InvalidRequestError
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tls:
-  """PEM files. Without `ca_cert` the authorities that this machine trusts are trusted."""
+  """PEM files. Without `ca_cert`, public authorities are trusted: gRPC's or this machine's."""
 
   ca_cert: pathlib.Path | str | None = None
   client_cert: pathlib.Path | str | None = None  # with client_key: mutual TLS
