@@ -1,4 +1,3 @@
-import asyncio
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator
@@ -7,37 +6,8 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from serving.client import AsyncClient, Client
+from tests.serving.client.kinds import KINDS
 from tests.serving.server import live
-
-
-class Awaited:
-  """An AsyncClient that looks like a Client: each call runs in one event loop."""
-
-  def __init__(self, *args, **arguments) -> None:
-    self._runner = asyncio.Runner()
-    self._client = AsyncClient(*args, **arguments)
-
-  def __getattr__(self, name: str) -> Callable:
-    return lambda *args, **arguments: self._runner.run(
-      getattr(self._client, name)(*args, **arguments)
-    )
-
-  def __enter__(self) -> 'Awaited':
-    return self
-
-  def __exit__(self, *_: object) -> None:
-    try:
-      self._runner.run(self._client.close())
-    finally:
-      self._runner.close()
-
-
-KINDS = {
-  f'{name} {protocol}': (kind, protocol)
-  for name, kind in (('blocking', Client), ('awaited', Awaited))
-  for protocol in ('grpc', 'rest')
-}
 
 
 @pytest.fixture(scope='session')

@@ -41,7 +41,7 @@ def test_labels_that_can_not_be(values, message: str):
     labels(values)
 
 
-@pytest.mark.parametrize('values', [[], 7, [[1]], [1.5], ['a'], [2**64]])
+@pytest.mark.parametrize('values', [[], np.zeros(0, np.int64), 7, [[1]], [1.5], ['a'], [2**64]])
 def test_seeds_that_can_not_be(values):
   with pytest.raises(ShapeError, match='Pass'):
     checks.seeds(values)

@@ -1,5 +1,7 @@
 """Both clients over both protocols against a server in another process."""
 
+import asyncio
+import concurrent.futures
 import re
 from collections.abc import Callable
 
@@ -9,6 +11,8 @@ import pytest
 import tensorflow as tf
 
 from serving.client import (
+  AsyncClient,
+  Client,
   DeadlineError,
   InvalidRequestError,
   LabelError,
@@ -26,6 +30,10 @@ SEEDS, LABELS = [5, -3, 2**40], [0, 1, 2]
 
 def arrays(pictures: list[PIL.Image.Image]) -> np.ndarray:
   return np.stack([np.asarray(picture) for picture in pictures])[..., np.newaxis]
+
+
+def address(server: live.Server, protocol: str) -> str:
+  return f'127.0.0.1:{server.grpc_port if protocol == "grpc" else server.rest_port}'
 
 
 def test_pictures_are_those_of_the_model(client, signatures):
@@ -69,6 +77,30 @@ def test_many_images_are_asked_for_in_several_requests(make_client: Callable):
   whole = make_client().images_from_latents(latents, labels=labels)
   parts = make_client(max_batch_size=2).images_from_latents(latents, labels=labels)
   np.testing.assert_allclose(parts, whole, atol=1e-6)
+
+
+@pytest.mark.parametrize('protocol', ['grpc', 'rest'])
+def test_threads_share_a_client(protocol: str, server: live.Server):
+  with (
+    Client(address(server, protocol), model_name=live.NAME, protocol=protocol) as client,
+    concurrent.futures.ThreadPoolExecutor(8) as pool,
+  ):
+    asked = [pool.submit(client.generate, [seed], labels=1) for seed in range(32)]
+    found = [arrays(future.result(60))[0] for future in asked]
+    for seed in (0, 31):
+      np.testing.assert_array_equal(found[seed], arrays(client.generate([seed], labels=1))[0])
+
+
+@pytest.mark.parametrize('protocol', ['grpc', 'rest'])
+def test_many_calls_in_one_event_loop(protocol: str, server: live.Server):
+  async def ask() -> list[list[PIL.Image.Image]]:
+    async with AsyncClient(
+      address(server, protocol), model_name=live.NAME, protocol=protocol
+    ) as client:
+      return await asyncio.gather(*(client.generate([seed], labels=1) for seed in range(32)))
+
+  found = asyncio.run(ask())
+  assert len({arrays(pictures).tobytes() for pictures in found}) == 32
 
 
 def test_score_takes_pictures_pixels_and_floats(client, signatures):

@@ -16,7 +16,7 @@ from serving.client import (
 )
 from serving.client.retries import Retry
 from tests.serving.client import small_server
-from tests.serving.client.conftest import Awaited
+from tests.serving.client.kinds import Awaited
 
 Code = grpc.StatusCode
 BOTH = pytest.mark.parametrize('kind', [Client, Awaited])
@@ -69,12 +69,13 @@ def test_other_errors_come_at_once(kind, code: Code, error: type[Exception]):
 
 @BOTH
 def test_messages_beyond_grpcs_limit(kind):
-  images = np.full([2, 1024, 1024, 1], 0.25, np.float32)  # 8 MB; the limit is 4
+  count = 1_100_000  # 4.4 MB each way; the limit is 4 MiB
+  images = np.full([count, 1, 1, 1], 0.25, np.float32)
   with (
-    small_server.serve(image_size=1024) as server,
-    kind(server.address, model_name='m') as client,
+    small_server.serve(image_size=1) as server,
+    kind(server.address, model_name='m', max_batch_size=count) as client,
   ):
-    np.testing.assert_allclose(client.score(images), [0.25, 0.25])
+    np.testing.assert_array_equal(client.score(images), images[:, 0, 0, 0])
 
 
 @BOTH

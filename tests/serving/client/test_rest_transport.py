@@ -16,7 +16,7 @@ from serving.client import (
 )
 from serving.client.retries import Retry
 from tests.serving.client import small_rest_server
-from tests.serving.client.conftest import Awaited
+from tests.serving.client.kinds import Awaited
 from tests.serving.client.small_rest_server import reply
 
 BOTH = pytest.mark.parametrize('kind', [Client, Awaited])

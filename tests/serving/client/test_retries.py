@@ -74,6 +74,11 @@ def test_pauses_grow_to_the_largest_within_their_jitter(seed: int, jitter: float
   assert pauses_s == list(itertools.islice(retry.pauses_s(random.Random(seed)), 5))
 
 
+def test_clients_do_not_come_back_together():
+  first, second = (next(Retry().pauses_s(random.Random(seed))) for seed in (1, 2))
+  assert first != second
+
+
 @pytest.mark.parametrize(
   'arguments',
   [

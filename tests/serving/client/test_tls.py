@@ -19,7 +19,7 @@ from serving.client import (
 )
 from serving.client.retries import Retry
 from tests.serving.client import small_rest_server, small_server
-from tests.serving.client.conftest import KINDS
+from tests.serving.client.kinds import KINDS
 
 
 class Certificates:

@@ -45,7 +45,7 @@ def test_label_is_available_when_it_has_metadata():
   ('answer', 'message'), [(DOWN, 'down'), (status('LOADING'), 'version 3 is LOADING')]
 )
 def test_end_of_the_time_tells_the_last_answer(answer, message: str):
-  driver = Driver([answer] * 99, exchange_s=1.0)
+  driver = Driver([answer] * 99)
   with pytest.raises(errors.DeadlineError, match=f'not available within 60 s.*{message}'):
     wait(driver)
   assert driver.time_s <= 1060
