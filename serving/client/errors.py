@@ -83,8 +83,6 @@ _NOT_FOUND_TEXTS = (
 # As OpenSSL, BoringSSL and gRPC put it.
 _TLS_TEXTS = (
   '[SSL',
-  'SSL_ERROR',
-  'CERTIFICATE_VERIFY_FAILED',
   'handshake failed',
   'Hostname Verification Check failed',
 )

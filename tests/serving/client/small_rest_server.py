@@ -58,7 +58,7 @@ def serve(
 
     def talk(connection: socket.socket) -> None:
       with contextlib.suppress(OSError):
-        server.answer(context.wrap_socket(connection, server_side=True) if context else connection)
+        server.answer(_trusted(connection, context) if context else connection)
       connection.close()
 
     thread = threading.Thread(target=accept)
@@ -68,3 +68,19 @@ def serve(
     finally:
       listener.shutdown(socket.SHUT_RDWR)
       thread.join(30)
+
+
+def _trusted(connection: socket.socket, context: ssl.SSLContext) -> socket.socket:
+  """The connection after TLS's handshake."""
+  wrapped = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+  try:
+    wrapped.do_handshake()
+  except OSError:
+    with (
+      wrapped
+    ):  # a connection that is closed with bytes unread is reset: the reason would be lost
+      wrapped.shutdown(socket.SHUT_WR)
+      while wrapped.recv(65536):
+        pass
+    raise
+  return wrapped
