@@ -182,7 +182,7 @@ class Controller:
     config, first_step = self.config, self.state.steps_done
     grid = SampleGrid(self.spec, self.state.average, config.sample_grid, self.beside)
     saved_s, waited_s = time.monotonic(), 0.0
-    interval, step = Interval(), first_step
+    interval, step = self.state.interval, first_step
     with (
       contextlib.closing(Records(self.output, first_step)) as records,
       contextlib.closing(Profile(config.profile_steps, self.output / 'tensorboard')) as profile,
@@ -199,7 +199,8 @@ class Controller:
           self._advance(step, batches, interval, progress)
         if self._is_due(step, config.log_every_steps):
           records.scalars(step, self._record(interval))
-          waited_s, interval = waited_s + interval.waited_s, interval.next()
+          waited_s += interval.waited_s
+          interval.clear()
         is_candidate = self._is_due(step, config.snapshot_every_steps)
         if is_candidate:
           self._keep_candidate(step)

@@ -11,6 +11,7 @@ from pipeline.config import TrainConfig
 from pipeline.console import Console
 from pipeline.networks import ModelSpec, Pair
 from pipeline.train import optimizers
+from pipeline.train.interval import Interval
 
 _KEPT = 2  # checkpoints; the older one serves if the newer is damaged
 
@@ -28,6 +29,7 @@ class TrainState:
   rate_factor: tf.Variable  # float32, on both learning rates; below 1 after a rollback
   step: tf.Variable  # int64, generator updates so far
   seconds: tf.Variable  # float64, training time so far
+  interval: Interval  # what was measured since the last record
 
   @classmethod
   def create(cls, spec: ModelSpec, config: TrainConfig, policy: str) -> 'TrainState':
@@ -54,6 +56,7 @@ class TrainState:
       rate_factor=rate_factor,
       step=tf.Variable(0, dtype=tf.int64, trainable=False, name='step'),
       seconds=tf.Variable(0.0, dtype=tf.float64, trainable=False, name='seconds'),
+      interval=Interval(),
     )
     twin.generator.set_weights(pair.generator.get_weights())
     state.generator_optimizer.build(pair.generator.trainable_variables)
@@ -86,6 +89,7 @@ class TrainState:
       augment_probability=self.augment_probability,
       step=self.step,
       seconds=self.seconds,
+      interval=self.interval,
     )
 
 
