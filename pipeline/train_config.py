@@ -154,9 +154,32 @@ class TrainConfig(Checked):
   )
   max_rollbacks: int = setting(
     3,
-    'Times that training goes back to the last checkpoint, with half the learning rates, when a'
-    ' loss or a gradient is not finite; then it fails.',
+    'Times that training goes back to an earlier checkpoint, with half the learning rates, when a'
+    ' loss or a gradient is not finite, or as --on_collapse=rollback asks; then it fails.',
     min=0,
+  )
+  on_collapse: str = setting(
+    'warn',
+    'When the averaged generator, seen at each candidate, has collapsed. stop: saves and fails.'
+    ' rollback: goes back to the last candidate that had not.',
+    choices=('warn', 'stop', 'rollback'),
+  )
+  min_spread_ratio: float = setting(
+    0.25,
+    'Least spread of generated images, within a class if it is asked for, as a multiple of that of'
+    ' real ones; below it the generator has collapsed. 0 is off.',
+    min=0,
+    max=1,
+  )
+  min_class_entropy_ratio: float = setting(
+    0.25,
+    'Least entropy of the classes read in generated images, as a multiple of that in real ones;'
+    ' below it the generator has collapsed. 0 is off.',
+    min=0,
+    max=1,
+  )
+  collapse_grace_steps: int = setting(
+    1000, 'First steps, in which images may look alike that have not yet been varied.', min=0
   )
 
   # On what, and with what to show for it.

@@ -31,6 +31,7 @@ class Run:
   model: Facts
   training: Facts
   records: list[Facts]  # of metrics.jsonl, one for each step, in order
+  rollbacks: list[Facts]  # of rollbacks.jsonl, in order
   metrics: Facts
   golden: Facts
   validation: Facts
@@ -80,6 +81,7 @@ def read_run(inputs: Mapping[str, pathlib.Path]) -> Run:
     model=read_json(train / 'model.json') if train else {},
     training=read_json(train / 'training.json') if train else {},
     records=_read_records(train / 'metrics.jsonl') if train else [],
+    rollbacks=_read_lines(train / 'rollbacks.jsonl') if train else [],
     metrics=facts.get('evaluate', {}),
     golden=facts.get('golden', {}),
     validation=facts.get('validate', {}),
@@ -168,13 +170,22 @@ def _outdated(
 
 def _read_records(path: pathlib.Path) -> list[Facts]:
   """The last record of each step: a resumed run may have logged a step twice."""
-  by_step: dict[int, Facts] = {}
-  for number, line in enumerate(read_bytes(path).splitlines(), start=1):
-    if line.strip():
-      record = _parse(line, path, f' in line {number}')
-      with expected_form(path):
-        by_step[int(record['step'])] = record
+  with expected_form(path):
+    by_step = {int(record['step']): record for record in _parse_lines(read_bytes(path), path)}
   return [by_step[step] for step in sorted(by_step)]
+
+
+def _read_lines(path: pathlib.Path) -> list[Facts]:
+  """The objects of a JSON lines file; none if there is no file."""
+  return _parse_lines(read_bytes(path), path) if path.exists() else []
+
+
+def _parse_lines(data: bytes, path: pathlib.Path) -> list[Facts]:
+  return [
+    _parse(line, path, f' in line {number}')
+    for number, line in enumerate(data.splitlines(), start=1)
+    if line.strip()
+  ]
 
 
 def _read_flags(inputs: Mapping[str, pathlib.Path], manifests: Mapping[str, Facts]) -> str:

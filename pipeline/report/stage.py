@@ -31,6 +31,7 @@ _MAX_HERO_ROWS = 6
 # of them and comes last, so that damage is reported where it is.
 _SECTIONS: dict[str, tuple[str, Callable[[facts.Run], Any]]] = {
   'data': ('ingest', data.data),
+  'warnings': ('train', training.warnings),
   'training_facts': ('train', training.told),
   'curves': ('train', training.curves),
   'frames': ('train', training.frames),

@@ -20,8 +20,14 @@ _CURVES: tuple[tuple[str, dict[str, str], bool], ...] = (
     {'generator': 'generator_learning_rate', 'discriminator': 'discriminator_learning_rate'},
     False,
   ),
+  (
+    'Diversity, real images = 1',
+    {'spread': 'spread_ratio', 'classes read': 'class_entropy_ratio'},
+    False,
+  ),
   ('Steps per second', {'speed': 'steps_per_s'}, False),
 )
+_FROM_ZERO = ('Steps per second', 'Learning rate', 'Diversity, real images = 1')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +44,30 @@ def curves(run: facts.Run) -> list[charts.Chart]:
   """The charts of a run; what was not logged has none."""
   found = [_distance_chart(run), *(_chart(run, *curve) for curve in _CURVES)]
   return [chart for chart in found if chart]
+
+
+def warnings(run: facts.Run) -> list[str]:
+  """What the curves alone don't tell: collapses, and returns to earlier steps."""
+  collapsed = [str(record['warning']) for record in run.records if 'warning' in record]
+  lines = []
+  if collapsed:
+    checks = 'one check' if len(collapsed) == 1 else f'{len(collapsed)} checks'
+    lines.append(f'The generator had collapsed at {checks}; {collapsed[-1]}')
+  lines += [
+    f'At step {numbers.number(int(each["step"]))} {_reason(each)}; training went back, and on with'
+    ' half the learning rates'
+    for each in run.rollbacks
+  ]
+  return lines
+
+
+def _reason(rollback: facts.Facts) -> str:
+  if 'collapsed' in rollback:
+    ratios = (f'{name}={float(value):.3g}' for name, value in rollback['collapsed'].items())
+    return f'the generator had collapsed ({", ".join(ratios)})'
+  names = rollback['not_finite']
+  more = f' and {len(names) - 1} more' if len(names) > 1 else ''
+  return f'{names[0]}{more} was not finite'
 
 
 def told(run: facts.Run) -> list[tuple[str, str]]:
@@ -88,7 +118,7 @@ def _chart(
   series = [s for i, s in enumerate(series) if s.points not in [r.points for r in series[:i]]]
   if len(series) == 1 and len(names) > 1 and title == 'Learning rate':
     series = [charts.Series(name='both networks', points=series[0].points)]
-  from_zero = title in ('Steps per second', 'Learning rate')
+  from_zero = title in _FROM_ZERO
   return charts.line_chart(title, series, may_be_log=may_be_log, from_zero=from_zero)
 
 

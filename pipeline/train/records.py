@@ -8,6 +8,8 @@ import numpy as np
 import PIL.Image
 import tensorflow as tf
 
+from pipeline import artifacts
+
 
 class Records:
   """Writes each interval's figures to metrics.jsonl and tensorboard/."""
@@ -22,15 +24,17 @@ class Records:
     if self._path.is_file():
       lines = self._path.read_text(encoding='utf-8').splitlines(keepends=True)
       kept = [line for line in lines if line.endswith('\n') and json.loads(line)['step'] <= step]
-      self._path.write_text(''.join(kept), encoding='utf-8')
+      artifacts.write_text(self._path, ''.join(kept))
 
-  def scalars(self, step: int, values: Mapping[str, float | None]) -> None:
-    """Records one interval."""
+  def figures(self, step: int, values: Mapping[str, float | str | None]) -> None:
+    """Records one interval; text is a remark on it."""
     with self._path.open('a', encoding='utf-8') as file:
       file.write(json.dumps({'step': step, **values}) + '\n')
     with self._writer.as_default(step):
       for name, value in values.items():
-        if value is not None:
+        if isinstance(value, str):
+          tf.summary.text(name, value)
+        elif value is not None:
           tf.summary.scalar(name, value)
     self._writer.flush()
 

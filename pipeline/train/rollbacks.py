@@ -1,7 +1,9 @@
-"""When a loss or a gradient is not finite: what it was, and how training goes on."""
+"""When training can't go on from where it is: why, and how it goes on from an earlier step."""
 
 import json
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 from pipeline import errors
 
@@ -9,14 +11,21 @@ _FACTOR = 0.5  # on the learning rates, for each rollback
 _NUM_NAMED = 3
 
 
-class NotFiniteError(Exception):
+class SetbackError(Exception):
+  """Training has to go back."""
+
+  def __init__(self, reason: str, step: int, evidence: Mapping[str, Any]) -> None:
+    super().__init__(f'{reason} at step {step}')
+    self.evidence = {'step': step, **evidence}
+
+
+class NotFiniteError(SetbackError):
   """A step whose loss or gradient is not finite."""
 
   def __init__(self, step: int, names: list[str]) -> None:
     named = ', '.join(names[:_NUM_NAMED])
     more = f' and {len(names) - _NUM_NAMED} more' if len(names) > _NUM_NAMED else ''
-    super().__init__(f'{named}{more} is not finite at step {step}')
-    self.step, self.names = step, names
+    super().__init__(f'{named}{more} is not finite', step, {'not_finite': names})
 
 
 class Rollbacks:
@@ -37,13 +46,13 @@ class Rollbacks:
     """What the learning rates are multiplied by."""
     return _FACTOR**self.number
 
-  def add(self, failure: NotFiniteError) -> None:
+  def add(self, failure: SetbackError) -> None:
     """Records a failure.
 
     Raises:
       TrainingError: there were as many rollbacks as are allowed.
     """
-    evidence = {'step': failure.step, 'not_finite': failure.names, 'rate_factor': self.rate_factor}
+    evidence = {**failure.evidence, 'rate_factor': self.rate_factor}
     with self._path.open('a', encoding='utf-8') as file:
       file.write(json.dumps(evidence) + '\n')
     if self.number > self._maximum:

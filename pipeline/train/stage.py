@@ -19,11 +19,13 @@ from pipeline.console import Console, Progress
 from pipeline.generator import save_snapshot
 from pipeline.networks import ModelSpec
 from pipeline.train import compilation, devices, numerics, precision
+from pipeline.train.collapse import CollapsedError, CollapseGuard
+from pipeline.train.diversity import Diversity
 from pipeline.train.interval import Interval
 from pipeline.train.loop import TrainLoop
 from pipeline.train.profile import Profile
 from pipeline.train.records import Records
-from pipeline.train.rollbacks import NotFiniteError, Rollbacks
+from pipeline.train.rollbacks import NotFiniteError, Rollbacks, SetbackError
 from pipeline.train.samples import SampleGrid
 from pipeline.train.state import Checkpoints, TrainState
 
@@ -38,7 +40,7 @@ def train(
 
   Raises:
     ConfigError: settings that the data or the devices can't serve.
-    TrainingError: a loss that is not finite.
+    TrainingError: a loss that is not finite, or a generator that has collapsed.
     Interrupted: a signal arrived; the state is saved.
   """
   with numerics.checked() if config.debug_numerics else contextlib.nullcontext():
@@ -52,7 +54,8 @@ def _train(
     tf.config.experimental.enable_op_determinism()
   strategy = devices.strategy(config)
   images, labels = dataset.load_split(inputs['ingest'], 'train')
-  spec = model_spec(config, dataset.load_info(inputs['ingest']))
+  info = dataset.load_info(inputs['ingest'])
+  spec = model_spec(config, info)
   spec.save(output / 'model.json')
   policy, policy_reason = precision.choose(config.precision)
   console.log(f'precision {policy}: {policy_reason}')
@@ -62,6 +65,8 @@ def _train(
   if checkpoints.restore(console):
     console.log(f'goes on from step {state.steps_done}')
   else:
+    if config.on_collapse == 'rollback':
+      checkpoints.save_healthy()
     checkpoints.save()  # there is always one to go back to
   replicas = strategy.num_replicas_in_sync
   xla, xla_reason = compilation.choose(spec, config, policy, replicas)
@@ -78,7 +83,9 @@ def _train(
 
   loop = TrainLoop(state, config, strategy, xla)
   beside = images[:_NUM_BESIDE] if config.sample_beside_real else None
-  controller = Controller(config, spec, state, checkpoints, loop, output, console, beside)
+  diversity = Diversity(spec, state.average, images, labels, info.num_classes)
+  guard = CollapseGuard(config, diversity, state.best_ratios, checkpoints, console)
+  controller = Controller(config, spec, state, checkpoints, loop, guard, output, console, beside)
   waited_s = controller.run(batches)
   facts = {
     'precision': policy,
@@ -151,6 +158,7 @@ class Controller:
   state: TrainState
   checkpoints: Checkpoints
   loop: TrainLoop
+  guard: CollapseGuard
   output: pathlib.Path
   console: Console
   beside: np.ndarray | None  # real images to draw beside generated ones: uint8 [N, H, W, C]
@@ -169,16 +177,19 @@ class Controller:
       self.state.rate_factor.assign(rollbacks.rate_factor)
       try:
         return waited_s + self._run(batches(self.state.steps_done))
-      except NotFiniteError as failure:
-        rollbacks.add(failure)
-        self.checkpoints.restore(self.console)
+      except SetbackError as failure:
+        if isinstance(failure, CollapsedError):
+          self.checkpoints.restore_healthy(self.console)
+        else:
+          self.checkpoints.restore(self.console)
+        rollbacks.add(failure)  # last: a process killed before it comes to the same failure
         self.console.warn(
           f'{failure}; back to step {self.state.steps_done}, with learning rates times'
           f' {rollbacks.rate_factor:g}'
         )
 
   def _run(self, batches: Iterator[Any]) -> float:
-    """Trains to the last step, or until something is not finite."""
+    """Trains to the last step, or until it has to go back."""
     config, first_step = self.config, self.state.steps_done
     grid = SampleGrid(self.spec, self.state.average, config.sample_grid, self.beside)
     saved_s, waited_s = time.monotonic(), 0.0
@@ -193,19 +204,23 @@ class Controller:
         self._check_stop(stop)
         profile.reached(step)
         # Calls as long as the clock says would add up the metrics in another order each time.
-        longest = 1 if config.deterministic else interval.steps_in(_LONGEST_CALL_S)
+        due_s = saved_s + config.checkpoint_every_s - time.monotonic()
+        longest = 1 if config.deterministic else interval.steps_in(min(_LONGEST_CALL_S, due_s))
         step = min(self._next_stop(step, longest), profile.next_edge(step) or config.train_steps)
         with self._interruptible() if not interval.step_s else contextlib.nullcontext():
           self._advance(step, batches, interval, progress)
-        if self._is_due(step, config.log_every_steps):
-          records.scalars(step, self._record(interval))
+        is_candidate = self._is_due(step, config.snapshot_every_steps)
+        if is_candidate or self._is_due(step, config.log_every_steps):
+          checked = self.guard.check(step) if is_candidate else {}
+          records.figures(step, self._record(interval) | checked)
           waited_s += interval.waited_s
           interval.clear()
-        is_candidate = self._is_due(step, config.snapshot_every_steps)
         if is_candidate:
           self._keep_candidate(step)
         if is_candidate or step % (config.sample_every_steps or step + 1) == 0:
           self._draw(step, grid, records)
+        if is_candidate:
+          self.guard.act(step)
         if time.monotonic() - saved_s >= config.checkpoint_every_s:
           self.checkpoints.save()
           saved_s = time.monotonic()
@@ -254,7 +269,7 @@ class Controller:
     interval.add(step - first_step, metrics, seconds, float(outcome.waited_s))
     progress.update(step, G=metrics['generator_loss'], D=metrics['discriminator_loss'])
 
-  def _record(self, interval: Interval) -> dict[str, float | None]:
+  def _record(self, interval: Interval) -> dict[str, float | str | None]:
     rates = {
       f'{name}_learning_rate': self.state.learning_rate(name)
       for name in ('generator', 'discriminator')

@@ -2,6 +2,8 @@
 
 import dataclasses
 import pathlib
+import shutil
+from collections.abc import Callable
 
 import tensorflow as tf
 import tf_keras
@@ -11,6 +13,7 @@ from pipeline.config import TrainConfig
 from pipeline.console import Console
 from pipeline.networks import ModelSpec, Pair
 from pipeline.train import optimizers
+from pipeline.train.best_ratios import BestRatios
 from pipeline.train.interval import Interval
 
 _KEPT = 2  # checkpoints; the older one serves if the newer is damaged
@@ -30,6 +33,7 @@ class TrainState:
   step: tf.Variable  # int64, generator updates so far
   seconds: tf.Variable  # float64, training time so far
   interval: Interval  # what was measured since the last record
+  best_ratios: BestRatios  # of the generator's images at the checks
 
   @classmethod
   def create(cls, spec: ModelSpec, config: TrainConfig, policy: str) -> 'TrainState':
@@ -57,6 +61,7 @@ class TrainState:
       step=tf.Variable(0, dtype=tf.int64, trainable=False, name='step'),
       seconds=tf.Variable(0.0, dtype=tf.float64, trainable=False, name='seconds'),
       interval=Interval(),
+      best_ratios=BestRatios(),
     )
     twin.generator.set_weights(pair.generator.get_weights())
     state.generator_optimizer.build(pair.generator.trainable_variables)
@@ -90,6 +95,7 @@ class TrainState:
       step=self.step,
       seconds=self.seconds,
       interval=self.interval,
+      best_ratios=self.best_ratios,
     )
 
 
@@ -97,15 +103,29 @@ class Checkpoints:
   """Saves the state in a folder and brings the newest readable one back."""
 
   def __init__(self, state: TrainState, folder: pathlib.Path) -> None:
-    self._state, self._folder = state, folder
+    self._folder = folder
     self._checkpoint = state.checkpoint()
-    self._manager = tf.train.CheckpointManager(
-      self._checkpoint, str(folder), max_to_keep=_KEPT, step_counter=state.step
+    self._newest, self._healthy = (
+      tf.train.CheckpointManager(
+        self._checkpoint, str(path), max_to_keep=number, step_counter=state.step
+      )
+      for path, number in ((folder, _KEPT), (folder / 'healthy', 1))
     )
+    self._clear_away('*_temp', shutil.rmtree)
+    self._clear_away('checkpoint.tmp*', pathlib.Path.unlink)
+
+  def _clear_away(self, pattern: str, remove: Callable[[pathlib.Path], None]) -> None:
+    """Removes what a process left that was killed while it wrote."""
+    for left in list(self._folder.rglob(pattern)):
+      remove(left)
 
   def save(self) -> None:
     """Writes a checkpoint; older ones go only after it is complete."""
-    self._manager.save()
+    self._newest.save()
+
+  def save_healthy(self) -> None:
+    """Writes the one checkpoint to go back to when the generator collapses."""
+    self._healthy.save()
 
   def restore(self, console: Console) -> bool:
     """Loads the newest checkpoint that can be read; False if there is none.
@@ -113,8 +133,20 @@ class Checkpoints:
     Raises:
       ArtifactError: there are checkpoints and none can be read.
     """
+    return self._restore(self._newest, console)
+
+  def restore_healthy(self, console: Console) -> None:
+    """Loads the last healthy checkpoint, which becomes the newest.
+
+    Raises:
+      ArtifactError: it can't be read.
+    """
+    self._restore(self._healthy, console)
+    self._newest.save()
+
+  def _restore(self, manager: tf.train.CheckpointManager, console: Console) -> bool:
     failure: Exception | None = None
-    for path in reversed(self._manager.checkpoints):
+    for path in reversed(manager.checkpoints):
       try:
         self._checkpoint.restore(path).assert_consumed()
         return True

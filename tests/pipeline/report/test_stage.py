@@ -209,6 +209,7 @@ def test_without_replay_flags_the_manifests_tell_the_settings(run):
     ('train', 'training.json', b'\xff\xfe\x00'),
     ('train', 'metrics.jsonl', b'{"step": 1}\n{"step": 2, "gen'),
     ('train', 'metrics.jsonl', b'{"loss": 1}\n'),
+    ('train', 'rollbacks.jsonl', b'{"step": 1'),
     ('train', 'samples/step-000020.png', b'no picture'),
     ('evaluate', 'metrics.json', b'[1, 2]'),
     ('evaluate', 'metrics.json', b'{"figures": "many", "num_images": 3}'),
@@ -236,6 +237,30 @@ def test_a_damaged_artifact_is_one_line(run, stage, name, content):
   assert str(path) in message
   assert 'run the same command again' in message
   assert not (run.folder / 'report' / 'report.html').exists()
+
+
+def test_collapses_and_returns_are_marked(run):
+  path = run.inputs['train'] / 'metrics.jsonl'
+  records = [json.loads(line) for line in path.read_text().splitlines()]
+  for record, ratio in zip(records[1::2], (0.9, 0.04, 0.5, 0.03, 0.9), strict=True):
+    record |= {'spread_ratio': ratio, 'class_entropy_ratio': 0.8}
+  records[3]['warning'] = 'spread_ratio=0.04 at step 16 is below --min_spread_ratio=0.25'
+  path.write_text('\n'.join(json.dumps(record) for record in records))
+  rollbacks = [
+    {'step': 16, 'collapsed': {'spread_ratio': 0.0412}, 'rate_factor': 1.0},
+    {'step': 21, 'not_finite': ['generator_loss', 'a'], 'rate_factor': 0.5},
+  ]
+  lines = '\n'.join(json.dumps(rollback) for rollback in rollbacks)
+  (run.inputs['train'] / 'rollbacks.jsonl').write_text(lines)
+  page = Page(run.html())
+  assert len([p for p in page.all('p') if p.get('class') == 'notice']) == 3
+  for told in (
+    'The generator had collapsed at one check; spread_ratio=0.04 at step 16 is below',
+    'At step 16 the generator had collapsed (spread_ratio=0.0412); training went back',
+    'At step 21 generator_loss and 1 more was not finite; training went back, and on with half',
+    'Diversity, real images = 1',
+  ):
+    assert told in page.text
 
 
 def test_broken_curves_are_drawn_around_their_gaps(run):

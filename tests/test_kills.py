@@ -1,0 +1,152 @@
+"""`kill -9` again and again: the run must end as if nothing had happened, to the bit.
+
+TensorFlow is imported once, by a server that forks the processes which are killed.
+"""
+
+import json
+import multiprocessing
+import os
+import pathlib
+import random
+import signal
+import time
+
+import pytest
+import tensorflow as tf
+
+from pipeline import run
+
+NUM_KILLS = 20
+COMMAND = (
+  '--stages=ingest,train',
+  '--image_size=8',
+  '--network=mlp',
+  '--latent_size=8',
+  '--r1_gamma=0',
+  '--batch_size=8',
+  '--train_steps=72',
+  '--log_every_steps=7',
+  '--snapshot_every_steps=24',
+  '--precision=float32',
+  '--xla=off',
+)
+EVERY_STEP = '--checkpoint_every_s=0'
+OF_A_CLOCK = ('time_s', 'steps_per_s')
+SERVER = multiprocessing.get_context('forkserver')
+SERVER.set_forkserver_preload(['pipeline.run', 'pipeline.ingest.stage', 'pipeline.train.stage'])
+
+
+def start(folder, *flags):
+  process = SERVER.Process(target=main, args=(folder, [*COMMAND, *flags]))
+  process.start()
+  return process
+
+
+def main(folder, flags):
+  with (folder / 'output').open('a') as output:
+    os.dup2(output.fileno(), 1)
+    os.dup2(output.fileno(), 2)
+  os._exit(run.main([f'--run_dir={folder}/run', *flags]))
+
+
+def finish(folder, *flags):
+  process = start(folder, *flags)
+  process.join(timeout=300)
+  assert process.exitcode == 0, (folder / 'output').read_text()
+
+
+def checkpoints(folder):
+  return folder / 'run/.train.partial/checkpoints'
+
+
+def is_writing(folder):
+  """Whether a checkpoint is half written; a folder that TensorFlow merges it from gives it away."""
+  return any(name.endswith('_temp') for name in os.listdir(checkpoints(folder)))  # noqa: PTH208
+
+
+def await_checkpoints(process, folder, number):
+  """Waits until a process has written some checkpoints, the first of a run included."""
+  index, deadline_s = checkpoints(folder) / 'checkpoint', time.monotonic() + 120
+  written, seen = 0, None
+  while written < number:
+    assert process.is_alive(), (folder / 'output').read_text()
+    assert time.monotonic() < deadline_s
+    changed = index.stat().st_mtime_ns if index.is_file() else None
+    written, seen = written + (changed != seen), changed
+    time.sleep(0.001)
+
+
+def stop_while_writing(process, folder):
+  """Stops a process in the midst of writing a checkpoint."""
+  deadline_s = time.monotonic() + 120
+  while process.is_alive() and time.monotonic() < deadline_s:
+    if is_writing(folder):
+      os.kill(process.pid, signal.SIGSTOP)
+      while 'State:\tT' not in pathlib.Path(f'/proc/{process.pid}/status').read_text():
+        time.sleep(0.001)
+      if is_writing(folder):
+        return
+      os.kill(process.pid, signal.SIGCONT)
+  raise AssertionError(f'no checkpoint was half written; {(folder / "output").read_text()}')
+
+
+def kill_somewhere(process, folder, chance):
+  """Kills a run as it starts, between two checkpoints or while one is written: returns which."""
+  moment = chance.choice(('start', 'between', 'writing'))
+  if moment == 'start':
+    process.join(timeout=chance.uniform(0, 4))
+  else:
+    await_checkpoints(process, folder, chance.randrange(2, 4))
+    if moment == 'writing':
+      stop_while_writing(process, folder)
+    else:
+      process.join(timeout=chance.uniform(0, 0.2))
+  process.kill()
+  process.join()
+  assert process.exitcode == -signal.SIGKILL, (folder / 'output').read_text()
+  return moment
+
+
+def records(train):
+  lines = [json.loads(line) for line in (train / 'metrics.jsonl').read_text().splitlines()]
+  return [{k: v for k, v in line.items() if k not in OF_A_CLOCK} for line in lines]
+
+
+def assert_same_training(train, expected):
+  assert records(train) == records(expected)
+  for folder in ('snapshots', 'samples'):
+    names = sorted(path.name for path in (expected / folder).iterdir())
+    assert sorted(path.name for path in (train / folder).iterdir()) == names
+    for name in names:
+      assert (train / folder / name).read_bytes() == (expected / folder / name).read_bytes(), name
+  assert len([*(train / 'checkpoints').iterdir()]) == 5  # the index and two pairs: nothing torn
+
+
+@pytest.mark.slow
+def test_twenty_kills_change_no_bit(tmp_path):
+  whole, killed, chance, moments = tmp_path / 'whole', tmp_path / 'killed', random.Random(0), []
+  for folder in (whole, killed):
+    folder.mkdir()
+  finish(whole, '--deterministic')
+  finish(killed, '--deterministic', '--stages=ingest')
+  for _ in range(NUM_KILLS):
+    process = start(killed, '--deterministic', EVERY_STEP)
+    moments.append(kill_somewhere(process, killed, chance))
+  finish(killed, '--deterministic', EVERY_STEP)
+  assert {'start', 'between', 'writing'} <= set(moments)
+  output = (killed / 'output').read_text()
+  assert output.count('goes on from step') > NUM_KILLS // 2
+  assert 'can not be read' not in output
+  assert_same_training(killed / 'run/train', whole / 'run/train')
+
+
+@pytest.mark.slow
+def test_a_kill_loses_no_more_than_the_time_between_checkpoints(tmp_path):
+  process = start(tmp_path, EVERY_STEP, '--log_every_steps=1')
+  await_checkpoints(process, tmp_path, 12)
+  process.kill()
+  process.join()
+  lines = (tmp_path / 'run/.train.partial/metrics.jsonl').read_text().splitlines()
+  saved = tf.train.load_checkpoint(str(checkpoints(tmp_path)))
+  lost = json.loads(lines[-1])['step'] - saved.get_tensor('step/.ATTRIBUTES/VARIABLE_VALUE')
+  assert 0 <= lost <= 1  # the step that it had just made
