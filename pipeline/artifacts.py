@@ -132,7 +132,7 @@ _DENIED = ('Permission denied', 'Read-only file system', 'Operation not permitte
 
 @contextlib.contextmanager
 def storage_errors(folder: pathlib.Path) -> Iterator[None]:
-  """Maps a full or unwritable disk, as Python or TensorFlow reports it, to one clear line."""
+  """Maps a full, unwritable or removed folder, as Python or TensorFlow reports it, to one line."""
   try:
     yield
   except errors.ForgelineError:
@@ -149,4 +149,19 @@ def storage_errors(folder: pathlib.Path) -> Iterator[None]:
         f'{error.filename or folder}: {error.strerror}. Choose a writable folder with --run_dir or'
         ' --serving_model_dir.'
       ) from error
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)) and error.filename:
+      check_is_there(pathlib.Path(error.filename).parent)
     raise
+
+
+def check_is_there(folder: pathlib.Path) -> None:
+  """Checks a folder that a stage made and writes to.
+
+  Raises:
+    StorageError: it is no folder any more.
+  """
+  if not folder.is_dir():
+    raise errors.StorageError(
+      f'{folder} was removed or replaced while the run wrote to it. Leave a run folder alone until'
+      ' the run ends; the same command makes again what is missing.'
+    )

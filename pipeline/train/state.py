@@ -8,7 +8,7 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras
 
-from pipeline import errors, networks
+from pipeline import artifacts, errors, networks
 from pipeline.config import TrainConfig
 from pipeline.console import Console
 from pipeline.networks import ModelSpec, Pair
@@ -120,12 +120,20 @@ class Checkpoints:
       remove(left)
 
   def save(self) -> None:
-    """Writes a checkpoint; older ones go only after it is complete."""
-    self._newest.save()
+    """Writes a checkpoint; older ones go only after it is complete.
+
+    Raises:
+      StorageError: it can't be written.
+    """
+    self._save(self._newest)
 
   def save_healthy(self) -> None:
-    """Writes the one checkpoint to go back to when the generator collapses."""
-    self._healthy.save()
+    """Writes the one checkpoint to go back to when the generator collapses.
+
+    Raises:
+      StorageError: it can't be written.
+    """
+    self._save(self._healthy)
 
   def restore(self, console: Console) -> bool:
     """Loads the newest checkpoint that can be read; False if there is none.
@@ -142,7 +150,19 @@ class Checkpoints:
       ArtifactError: it can't be read.
     """
     self._restore(self._healthy, console)
-    self._newest.save()
+    self.save()
+
+  def _save(self, manager: tf.train.CheckpointManager) -> None:
+    artifacts.check_is_there(self._folder.parent)  # TensorFlow would make it again, empty
+    try:
+      manager.save()
+    except tf.errors.OpError as error:
+      artifacts.check_is_there(self._folder.parent)
+      reason = str(error.message).splitlines()[0]
+      raise errors.StorageError(
+        f'{self._folder} takes no new checkpoint ({reason}); the last one is kept. Mend the folder'
+        ' or free some space; the same command goes on from there.'
+      ) from error
 
   def _restore(self, manager: tf.train.CheckpointManager, console: Console) -> bool:
     failure: Exception | None = None

@@ -1,6 +1,8 @@
 import dataclasses
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from pipeline import errors
 from pipeline.config import TrainConfig
@@ -33,6 +35,75 @@ def saved(tmp_path):
 def restored(folder):
   state = TrainState.create(SPEC, dataclasses.replace(CONFIG, seed=1), 'float32')
   return Checkpoints(state, folder).restore(Console()), state
+
+
+def tensors(folder):
+  """Everything in the newest checkpoint, by name."""
+  reader = tf.train.load_checkpoint(str(folder))
+  names = [name for name, _ in tf.train.list_variables(str(folder)) if '.ATTRIBUTES' in name]
+  return {name: reader.get_tensor(name) for name in names if 'save_counter' not in name}
+
+
+def test_nothing_is_left_out_and_all_of_it_comes_back(tmp_path):
+  config = dataclasses.replace(CONFIG, augment='ada')
+  state = TrainState.create(SPEC, config, 'mixed_float16')
+  for name in ('generator', 'discriminator'):
+    variables = getattr(state.pair, name).trainable_variables
+    optimizer = getattr(state, f'{name}_optimizer')
+    for size in (1.0, np.inf):  # the second halves the loss scale
+      gradients = optimizer.get_unscaled_gradients([tf.fill(v.shape, size) for v in variables])
+      optimizer.apply_gradients(zip(gradients, variables, strict=True))
+  state.average.set_weights([weight + 1 for weight in state.average.get_weights()])
+  state.augment_probability.assign(0.25)
+  state.step.assign(7)
+  state.seconds.assign(8.5)
+  state.interval.add(3, {'loss': 0.5}, seconds=1.0, waited_s=0.1)
+  state.best_ratios.fallen(config, 7, {'spread_ratio': 0.75})
+  Checkpoints(state, tmp_path / 'first').save()
+  other = TrainState.create(SPEC, dataclasses.replace(config, seed=1), 'mixed_float16')
+  assert Checkpoints(other, tmp_path / 'first').restore(Console())
+  Checkpoints(other, tmp_path / 'second').save()
+  expected, actual = tensors(tmp_path / 'first'), tensors(tmp_path / 'second')
+  assert actual.keys() == expected.keys()
+  for name, value in expected.items():
+    np.testing.assert_array_equal(actual[name], value, err_msg=name)
+  for optimizer in (other.generator_optimizer, other.discriminator_optimizer):
+    assert float(optimizer.loss_scale) == 2**14
+    assert int(optimizer.iterations) == 1
+  assert float(other.augment_probability) == 0.25
+  assert (other.steps_done, other.seconds_done) == (7, 8.5)
+  assert other.interval.means == {'loss': 0.5}
+  assert other.best_ratios.fallen(config, 8, {'spread_ratio': 0.1}) == {'spread_ratio': 0.1}
+
+
+def test_what_a_kill_left_half_written_is_cleared_away(saved):
+  folder, _ = saved
+  (folder / 'ckpt-3_temp').mkdir()
+  (folder / 'ckpt-3_temp/part-00000-of-00001.index').write_bytes(b'half')
+  (folder / 'checkpoint.tmp0123').write_bytes(b'half')
+  before = sorted(path.name for path in folder.iterdir() if '3' not in path.name)
+  found, state = restored(folder)
+  assert found
+  assert int(state.step) == 2
+  assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_going_back_to_the_healthy_one_makes_it_the_newest(tmp_path):
+  folder = tmp_path / 'checkpoints'
+  state = TrainState.create(SPEC, CONFIG, 'float32')
+  checkpoints = Checkpoints(state, folder)
+  state.step.assign(1)
+  checkpoints.save_healthy()
+  for _ in range(3):  # the newest two are later ones
+    state.step.assign_add(1)
+    checkpoints.save()
+  checkpoints.restore_healthy(Console())
+  assert state.steps_done == 1
+  found, resumed = restored(folder)  # by a process that follows a kill
+  assert found
+  assert resumed.steps_done == 1
+  damage(folder, 2)
+  assert restored(folder)[1].steps_done > 1
 
 
 def damage(folder, step):
