@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline import artifacts, dataset, errors, networks, signals
+from pipeline import artifacts, dataset, errors, signals
 from pipeline.config import TrainConfig
 from pipeline.console import Console, Progress
 from pipeline.generator import save_snapshot
@@ -27,6 +27,7 @@ from pipeline.train.profile import Profile
 from pipeline.train.records import Records
 from pipeline.train.rollbacks import NotFiniteError, Rollbacks, SetbackError
 from pipeline.train.samples import SampleGrid
+from pipeline.train.spec import model_spec
 from pipeline.train.state import Checkpoints, TrainState
 
 _NUM_BESIDE = 1000  # real images that may be drawn
@@ -96,38 +97,6 @@ def _train(
     'device_names': [device.name for device in tf.config.list_logical_devices()],
   }
   _write_facts(output / 'training.json', config, state, waited_s, facts)
-
-
-def model_spec(config: TrainConfig, info: dataset.DatasetInfo) -> ModelSpec:
-  """The networks' shapes, from the data.
-
-  Raises:
-    ConfigError: a setting needs labels where there are none.
-  """
-  asked = config.conditioning
-  conditioning = networks.own_conditioning(config.network) if asked == 'auto' else asked
-  is_conditional = conditioning != 'none' and info.num_classes > 1
-  for flag, needs in {
-    f'--mismatch_weight={config.mismatch_weight:g}': bool(config.mismatch_weight),
-    f'--conditioning={asked}': asked not in ('auto', 'none'),
-  }.items():
-    if needs and not is_conditional:
-      raise errors.ConfigError(
-        f'{flag} (TrainConfig) needs labels, which --network={config.network} on {info.name} does'
-        ' not use. Leave it out, or choose labelled data and another --conditioning.'
-      )
-  return ModelSpec(
-    network=config.network,
-    latent_size=config.latent_size,
-    num_classes=info.num_classes if is_conditional else 0,
-    class_names=tuple(info.class_names) if is_conditional else (),
-    image_shape=info.image_shape,
-    conditioning=conditioning if is_conditional else 'none',
-    dropout=None if config.dropout < 0 else config.dropout,
-    spectral_norm=config.spectral_norm,
-    minibatch=config.minibatch,
-    upsampling=config.upsampling,
-  )
 
 
 def _write_facts(
