@@ -123,6 +123,7 @@ def assert_same_training(train, expected):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # a busy machine starts twenty processes slowly
 def test_twenty_kills_change_no_bit(tmp_path):
   whole, killed, chance, moments = tmp_path / 'whole', tmp_path / 'killed', random.Random(0), []
   for folder in (whole, killed):

@@ -22,7 +22,8 @@ _KEPT = 2  # checkpoints; the older one serves if the newer is damaged
 @dataclasses.dataclass(frozen=True)
 class TrainState:
   """Networks, optimisers, average and counters. The data position and all random numbers are
-  functions of `step`, so they need no state of their own."""
+  functions of `step`, so they need no state of their own; the candidates for the best generator
+  are files from the moment they are made."""
 
   pair: Pair
   average: tf_keras.Model  # exponential moving average of the generator
