@@ -2,14 +2,17 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import PIL.Image
 import pytest
 
 from serving.client.__main__ import main, parse
+from tests.serving.client import small_rest_server
 from tests.serving.server import live
 
 
@@ -116,3 +119,19 @@ def test_command_as_the_documentation_has_it(server: live.Server, tmp_path: path
     timeout=120,
   )
   assert (tmp_path / 'twos.png').stat().st_size
+
+
+def test_ctrl_c_ends_without_a_traceback():
+  with small_rest_server.serve(small_rest_server.reply(b'{"error": "not yet"}', 503)) as server:
+    flags = ['--protocol=rest', f'--address={server.address}', '--wait_s=60']
+    process = subprocess.Popen(
+      [sys.executable, '-m', 'serving.client', 'status', *flags],
+      env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
+      stderr=subprocess.PIPE,
+    )
+    end_s = time.monotonic() + 60
+    while not server.requests and time.monotonic() < end_s:
+      time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+  assert (process.returncode, errors) == (130, b'')
