@@ -1,6 +1,5 @@
 """Requests as TensorFlow Serving's gRPC messages, and its messages as answers."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -71,7 +70,7 @@ def decode(request: Request, reply: bytes, address: str) -> Answer:
   """
   try:
     return _answer(request, reply)
-  except (DecodeError, ValueError) as error:
+  except (DecodeError, KeyError, ValueError) as error:
     raise ResponseError(
       f'{address}: the reply is not one of TensorFlow Serving: {error}.'
       ' Check that this is TensorFlow Serving, and the port of the protocol.'
@@ -111,13 +110,11 @@ def read_tensor(name: str, tensor: Any) -> np.ndarray:
   if dtype_name not in _DTYPES:
     raise ValueError(f'output {name} is {dtype_name}, which this client does not read')
   dtype, field = _DTYPES[dtype_name]
-  shape = [dim.size for dim in tensor.tensor_shape.dim]
   if tensor.tensor_content:
     values = np.frombuffer(tensor.tensor_content, np.dtype(dtype).newbyteorder('<'))
   else:
     values = np.array(getattr(tensor, field), dtype)
-  if values.size != math.prod(shape):
-    raise ValueError(f'output {name} has {values.size} values for the shape {shape}')
+  shape = [dim.size for dim in tensor.tensor_shape.dim]
   return values.astype(dtype, copy=False).reshape(shape)
 
 
