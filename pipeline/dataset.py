@@ -3,18 +3,21 @@
 N images of a split, B batch, H height, W width, C channels.
 """
 
+import bisect
 import concurrent.futures
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from pipeline import errors
+from pipeline.parts import Parts
 
 _RECORDS_PER_PARSE = 1024
 _READ_BYTES = 1 << 20
@@ -72,12 +75,15 @@ def load_info(ingest_dir: pathlib.Path) -> DatasetInfo:
     raise errors.ArtifactError(f'{path} is malformed ({problem}). {_MEND}') from error
 
 
-def load_split(ingest_dir: pathlib.Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+def load_split(
+  ingest_dir: pathlib.Path, split: str, wanted: range | None = None
+) -> tuple[np.ndarray, np.ndarray]:
   """Reads a split into memory, its shards in parallel.
 
   Args:
     ingest_dir: what the ingest stage wrote.
     split: 'train' or 'test'.
+    wanted: positions of the images to return; None is all. Only shards that hold some are read.
 
   Returns:
     images [N, H, W, C] uint8, and labels [N] int64: zeros without classes.
@@ -91,59 +97,87 @@ def load_split(ingest_dir: pathlib.Path, split: str) -> tuple[np.ndarray, np.nda
     raise errors.ArtifactError(
       f'{ingest_dir} has no {split} split, only {", ".join(info.splits)}. Ingest a source with one.'
     )
+  shards, skipped = _shards_with(info.splits[split].shards, wanted)
   with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-    shards = info.splits[split].shards
-    parts = list(threads.map(lambda shard: _load_shard(ingest_dir, shard, info), shards))
-  images = np.concatenate([images for images, _ in parts])
-  return images, np.concatenate([labels for _, labels in parts])
+    loaded = list(threads.map(lambda shard: _load_shard(ingest_dir, shard, info), shards))
+  kept = slice(wanted.start - skipped, wanted.stop - skipped) if wanted else slice(None)
+  images, labels = (np.concatenate(arrays) for arrays in zip(*loaded, strict=True))
+  return images[kept], labels[kept]
+
+
+def _shards_with(shards: Sequence[ShardInfo], wanted: range | None) -> tuple[list[ShardInfo], int]:
+  """The shards that hold some of the images, and the number of images before them."""
+  if not wanted:
+    return list(shards), 0
+  ends = list(itertools.accumulate(shard.num_images for shard in shards))
+  first, last = (bisect.bisect_right(ends, image) for image in (wanted[0], wanted[-1]))
+  return list(shards[first : last + 1]), ends[first] - shards[first].num_images
 
 
 def training_batches(
-  images: np.ndarray, labels: np.ndarray, batch_size: int, seed: int, first_step: int
+  images: np.ndarray,
+  labels: np.ndarray,
+  batch_size: int,
+  seed: int,
+  first_step: int,
+  parts: Parts | None = None,
 ) -> tf.data.Dataset:
   """An endless stream of shuffled batches that can begin anywhere.
 
-  Position p = step · B + j of the stream holds image permutation(p mod N) of epoch p div N. So
-  every epoch visits each image once, batches may straddle epochs, and the stream from `first_step`
-  is the tail of the stream from 0: to resume, nothing has to be stored or skipped.
+  Position p = step · B + j of a replica's stream holds image permutation(p mod N) of epoch p div N,
+  of the N images of its part. So every epoch visits each image once, batches may straddle epochs,
+  and the stream from `first_step` is the tail of the stream from 0: to resume, nothing has to be
+  stored or skipped.
 
   Args:
-    images: [N, H, W, C] uint8.
+    images: [N, H, W, C] uint8, of this process.
     labels: [N] integers.
-    batch_size: B, over all replicas.
+    batch_size: B, of one replica.
     seed: of the permutations.
     first_step: step of the first batch.
+    parts: of the replicas; None is one that has all images.
 
   Returns:
-    Dataset of (images uint8 [B, H, W, C], labels int32 [B]).
+    Dataset of (images uint8 [B, H, W, C], labels int32 [B]): of each replica of this process in
+    turn, then of the next step.
 
   Raises:
     DataError: fewer images than one batch.
   """
-  num_images = len(images)
-  if batch_size > num_images:
+  parts = parts or Parts(len(images))
+  if batch_size > parts.num_images // parts.num_replicas:
     raise errors.DataError(
-      f'--batch_size={batch_size} is larger than the {num_images} training images.'
-      f' Choose {num_images} or less, or ingest more images.'
+      f'--batch_size={batch_size * parts.num_replicas} is larger than the {parts.num_images}'
+      f' training images. Choose {parts.num_images} or less, or ingest more images.'
     )
   # On the CPU and captured by reference: neither copied to a GPU nor written into a graph.
   with tf.device('CPU:0'):
     all_images = tf.convert_to_tensor(images, tf.uint8)
     all_labels = tf.convert_to_tensor(labels, tf.int32)
 
-  def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    indices = batch_indices(step, batch_size, num_images, seed)
+  edges = np.array(parts.edges) - parts.edges[0]
+
+  def batch(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    step, part = number // parts.number, number % parts.number
+    begin, end = tf.gather(edges, part), tf.gather(edges, part + 1)
+    indices = begin + batch_indices(step, batch_size, end - begin, seed, parts.first + part)
     return tf.gather(all_images, indices), tf.gather(all_labels, indices)
 
-  steps = tf.data.Dataset.counter(start=first_step)
-  batches = steps.map(batch, _PARALLEL_BATCHES, deterministic=True).prefetch(_PREFETCHED)
+  numbers = tf.data.Dataset.counter(start=first_step * parts.number)
+  batches = numbers.map(batch, _PARALLEL_BATCHES, deterministic=True).prefetch(_PREFETCHED)
   # The tuner's thread, asked to end, may sleep on for up to a minute (TF 2.21).
   options = tf.data.Options()
   options.autotune.enabled = False
   return batches.with_options(options)
 
 
-def batch_indices(step: tf.Tensor, batch_size: int, num_images: int, seed: int) -> tf.Tensor:
+def batch_indices(
+  step: tf.Tensor,
+  batch_size: int,
+  num_images: tf.Tensor | int,
+  seed: int,
+  part: tf.Tensor | int = 0,
+) -> tf.Tensor:
   """Which images the batch of a step holds.
 
   Args:
@@ -151,19 +185,21 @@ def batch_indices(step: tf.Tensor, batch_size: int, num_images: int, seed: int) 
     batch_size: B.
     num_images: N.
     seed: of the permutations.
+    part: another has permutations of its own.
 
   Returns:
     [B] int64 in [0, N).
   """
   positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
   epochs = positions // num_images
-  seeds = tf.stack([tf.fill([batch_size], tf.constant(seed, tf.int64)), epochs, 0 * epochs], axis=1)
+  ones = tf.ones_like(epochs)
+  seeds = tf.stack([ones * seed, epochs, ones * part], axis=1)
   # The public function tf.random.experimental.index_shuffle pads a batch of seeds along the wrong
   # axis (TF 2.21) and fixes the rounds; this is the operation beneath it.
   return tf.raw_ops.RandomIndexShuffle(
     index=positions % num_images,
     seed=seeds,
-    max_index=tf.constant(num_images - 1, tf.int64),
+    max_index=tf.cast(num_images - 1, tf.int64),
     rounds=_SHUFFLE_ROUNDS,
   )
 

@@ -2,6 +2,8 @@
 
   python -m pipeline.run --flagfile=configs/quickstart.flags
 
+With TF_CONFIG set, the same command on every machine trains on all of them together.
+
 Exit codes: 0 done; 1 a defect of forgeline; 2 settings; 3 source data; 4 training; 5 a gate or
 golden comparison failed, nothing was pushed; 6 storage; 7 a damaged artifact; 42 interrupted, the
 same command goes on.
@@ -12,7 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pipeline import config, errors, native_log, run_folder, signals, summary
+from pipeline import config, errors, native_log, run_folder, signals, summary, worker
 from pipeline.artifacts import storage_errors
 from pipeline.console import Console
 from pipeline.line import STAGES
@@ -47,8 +49,12 @@ def _print_help() -> None:
 def _run(run: config.RunConfig, invocation: config.Invocation, console: Console) -> None:
   line = Line(STAGES, run, console)
   selected = line.select(invocation.stages)
+  member = worker.role()
   with storage_errors(line.folder):
     run_folder.check(line.folder, run, invocation)
+    if member and not invocation.dry_run:
+      worker.take_part(member, line, selected, console)
+      return
     summary.show_plan(console, line, selected)
     if invocation.dry_run:
       return

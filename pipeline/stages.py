@@ -93,6 +93,29 @@ class Line:
         steps.append(self._step(stage))
     return steps
 
+  def is_done(self, stage: Stage) -> bool:
+    """Whether a stage's artifact is there and up to date; its files are not verified."""
+    names = (*stage.inputs, stage.name)
+    if not all((self.folder / name).is_dir() for name in names):
+      return False
+    manifest = artifacts.read_manifest(self.folder / stage.name)
+    return manifest.fingerprint == self._record(stage)['fingerprint']
+
+  def under_way(self, stage: Stage) -> tuple[dict[str, pathlib.Path], pathlib.Path]:
+    """Inputs and working folder of a stage that another process runs and this one takes part in.
+
+    Raises:
+      ConfigError: that process has other settings, inputs or source.
+    """
+    partial = self._partial(stage)
+    present = all((self.folder / name).is_dir() for name in stage.inputs)
+    if not present or _resume_key(partial) != self._record(stage)['fingerprint']:
+      raise errors.ConfigError(
+        f'{partial} is of other settings, data, source or versions than this process has. Give all'
+        ' workers the same flags, the same installation and a --run_dir that they share.'
+      )
+    return self._inputs(stage), partial
+
   def execute(self, selected: Sequence[Stage]) -> None:
     """Brings every selected stage up to date, in order."""
     failure: Exception | None = None

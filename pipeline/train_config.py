@@ -194,7 +194,16 @@ class TrainConfig(Checked):
     'Compile the gradient step with XLA. auto measures both on this device and says which it took.',
     choices=('auto', 'on', 'off'),
   )
-  num_devices: int = setting(0, 'Devices of MirroredStrategy; 0 is all that are found.', min=0)
+  num_devices: int = setting(
+    0, 'Devices to train on, of each worker; 0 is all that are found.', min=0
+  )
+  cluster_wait_s: float = setting(
+    600.0,
+    'Seconds that a worker named in TF_CONFIG waits for the others, to come to training and in any'
+    ' one step.',
+    min=1,
+    decides=False,
+  )
   steps_per_loop: int = setting(50, 'Steps in one call of the compiled training loop.', min=1)
   log_every_steps: int = setting(100, 'Steps between records in metrics.jsonl.', min=1)
   snapshot_every_steps: int = setting(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pipeline import errors
 from pipeline.config import TrainConfig
 from pipeline.console import Console
+from pipeline.train.agreement import Agreement
 from pipeline.train.best_ratios import BestRatios
 from pipeline.train.diversity import Diversity
 from pipeline.train.rollbacks import SetbackError
@@ -33,10 +34,11 @@ class CollapseGuard:
     diversity: Diversity,
     best: BestRatios,
     checkpoints: Checkpoints,
+    agreement: Agreement,
     console: Console,
   ) -> None:
     self._config, self._diversity, self._best = config, diversity, best
-    self._checkpoints, self._console = checkpoints, console
+    self._checkpoints, self._agreement, self._console = checkpoints, agreement, console
     self._fallen: dict[str, float] = {}
 
   def check(self, step: int) -> dict[str, float | str]:
@@ -64,11 +66,12 @@ class CollapseGuard:
       CollapsedError: it has collapsed, and is to go back.
     """
     action = self._config.on_collapse
-    if action == 'rollback' and self._fallen:
+    has_collapsed = bool(self._agreement.chiefs(bool(self._fallen)))  # others see other real images
+    if action == 'rollback' and has_collapsed:
       raise CollapsedError(step, self._fallen)
     if action == 'rollback':
       self._checkpoints.save_healthy()
-    if action == 'stop' and self._fallen:
+    if action == 'stop' and has_collapsed:
       self._checkpoints.save()
       raise errors.TrainingError(
         f'{CollapsedError(step, self._fallen)} (train --on_collapse=stop); the state is saved and'

@@ -4,35 +4,65 @@ import tensorflow as tf
 
 from pipeline import errors
 from pipeline.config import TrainConfig
+from pipeline.train.cluster import Member
 
 
-def strategy(config: TrainConfig) -> tf.distribute.Strategy:
+def strategy(config: TrainConfig, member: Member | None = None) -> tf.distribute.Strategy:
   """MirroredStrategy over the GPUs, or over logical CPU devices where there is none.
 
-  One device needs no mirroring: the default strategy runs the same step without its overhead.
+  One device needs no mirroring: the default strategy runs the same step without its overhead. A
+  member of a cluster gets MultiWorkerMirroredStrategy, which waits for the other workers.
 
   Raises:
     ConfigError: more devices than there are, or a batch that they can't share equally.
   """
   gpus = tf.config.list_physical_devices('GPU')
   number = config.num_devices or max(len(gpus), 1)
-  if gpus and number > len(gpus):
-    raise errors.ConfigError(
-      f'--num_devices={number} (TrainConfig), but {len(gpus)} GPUs were found. Ask for fewer.'
-    )
-  if config.batch_size % number:
-    raise errors.ConfigError(
-      f'--batch_size={config.batch_size} does not divide among {number} replicas (TrainConfig).'
-      f' Choose a multiple of {number}.'
-    )
+  _check(config, number, len(gpus), member)
   for gpu in gpus:
     tf.config.experimental.set_memory_growth(gpu, True)
+  if member:
+    return _multi_worker(member, gpus[:number], config.cluster_wait_s)
   if number == 1:
     return tf.distribute.get_strategy()
   if gpus:
     return tf.distribute.MirroredStrategy([f'GPU:{i}' for i in range(number)])
   _split_cpu(number)
   return tf.distribute.MirroredStrategy([f'CPU:{i}' for i in range(number)])
+
+
+def _check(config: TrainConfig, number: int, num_gpus: int, member: Member | None) -> None:
+  if num_gpus and number > num_gpus:
+    raise errors.ConfigError(
+      f'--num_devices={number} (TrainConfig), but {num_gpus} GPUs were found. Ask for fewer.'
+    )
+  if member and number > 1 and not num_gpus:
+    raise errors.ConfigError(
+      f'--num_devices={number} (TrainConfig), but a worker named in TF_CONFIG trains on one CPU'
+      ' device. Leave it out, and start more workers.'
+    )
+  replicas = number * len(member.addresses) if member else number
+  if config.batch_size % replicas:
+    raise errors.ConfigError(
+      f'--batch_size={config.batch_size} does not divide among {replicas} replicas (TrainConfig).'
+      f' Choose a multiple of {replicas}.'
+    )
+
+
+def _multi_worker(
+  member: Member, gpus: list[tf.config.PhysicalDevice], timeout_s: float
+) -> tf.distribute.MultiWorkerMirroredStrategy:
+  if gpus:
+    tf.config.set_visible_devices(gpus, 'GPU')
+  resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+    tf.train.ClusterSpec({'worker': list(member.addresses)}),
+    task_type='worker',
+    task_id=member.index,
+    num_accelerators={'GPU': len(gpus)},
+    rpc_layer='grpc',
+  )
+  options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=timeout_s)
+  return tf.distribute.MultiWorkerMirroredStrategy(resolver, options)
 
 
 def _split_cpu(number: int) -> None:

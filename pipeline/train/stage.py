@@ -1,37 +1,32 @@
-"""The train stage: a controller that owns cadence; the loop owns the steps."""
+"""The train stage: it puts the parts together; a controller owns cadence, the loop the steps."""
 
 import contextlib
-import dataclasses
 import json
+import os
 import pathlib
 import resource
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from pipeline import artifacts, dataset, errors, signals
+from pipeline import artifacts, dataset
 from pipeline.config import TrainConfig
-from pipeline.console import Console, Progress
-from pipeline.generator import save_snapshot
-from pipeline.networks import ModelSpec
-from pipeline.train import compilation, devices, numerics, precision
-from pipeline.train.collapse import CollapsedError, CollapseGuard
+from pipeline.console import Console
+from pipeline.train import cluster, compilation, devices, numerics, precision, together
+from pipeline.train.agreement import Agreement, lost_worker_named
+from pipeline.train.batches import Batches
+from pipeline.train.cluster import Member
+from pipeline.train.collapse import CollapseGuard
+from pipeline.train.controller import Controller, wait_share
 from pipeline.train.diversity import Diversity
-from pipeline.train.interval import Interval
 from pipeline.train.loop import TrainLoop
-from pipeline.train.profile import Profile
-from pipeline.train.records import Records
-from pipeline.train.rollbacks import NotFiniteError, Rollbacks, SetbackError
-from pipeline.train.samples import SampleGrid
+from pipeline.train.peers import Peers, gathered
 from pipeline.train.spec import model_spec
 from pipeline.train.state import Checkpoints, TrainState
+from pipeline.train_config import PRECISIONS
 
 _NUM_BESIDE = 1000  # real images that may be drawn
-_LONGEST_CALL_S = 2.0  # of the compiled loop: a signal is heeded and the bar moves in between
 
 
 def train(
@@ -39,54 +34,89 @@ def train(
 ) -> None:
   """Trains the pair; goes on from the checkpoint in `output` if there is one.
 
+  As the chief of a cluster, if TF_CONFIG names one.
+
   Raises:
     ConfigError: settings that the data or the devices can't serve.
-    TrainingError: a loss that is not finite, or a generator that has collapsed.
+    TrainingError: a loss that is not finite, a generator that has collapsed, or a worker that is
+      lost.
     Interrupted: a signal arrived; the state is saved.
   """
-  with numerics.checked() if config.debug_numerics else contextlib.nullcontext():
-    _train(config, inputs, output, console)
+  member = cluster.from_environment(os.environ)
+  if not member:
+    _train(config, inputs, output, console, None)
+    return
+  console.log(f'{member.name()} waits for the others')
+  with gathered(member, config.cluster_wait_s) as peers:
+    take_part(peers, config, inputs, output)
+
+
+def take_part(
+  peers: Peers, config: TrainConfig, inputs: Mapping[str, pathlib.Path], output: pathlib.Path
+) -> None:
+  """Trains in step with the other workers; each leaves the whole result in a folder of its own."""
+  together.run(peers, _train_as_member, (config, inputs, output, peers.member))
+
+
+def _train_as_member(
+  config: TrainConfig, inputs: Mapping[str, pathlib.Path], output: pathlib.Path, member: Member
+) -> None:
+  with lost_worker_named(member):
+    _train(config, inputs, output, Console(), member)
 
 
 def _train(
-  config: TrainConfig, inputs: Mapping[str, pathlib.Path], output: pathlib.Path, console: Console
+  config: TrainConfig,
+  inputs: Mapping[str, pathlib.Path],
+  output: pathlib.Path,
+  console: Console,
+  member: Member | None,
+) -> None:
+  with numerics.checked() if config.debug_numerics else contextlib.nullcontext():
+    _fit(config, inputs, output, console, member)
+
+
+def _fit(
+  config: TrainConfig,
+  inputs: Mapping[str, pathlib.Path],
+  output: pathlib.Path,
+  console: Console,
+  member: Member | None,
 ) -> None:
   if config.deterministic:
     tf.config.experimental.enable_op_determinism()
-  strategy = devices.strategy(config)
-  images, labels = dataset.load_split(inputs['ingest'], 'train')
+  strategy = devices.strategy(config, member)
+  agreement = Agreement(strategy, member)
+  batches = Batches.load(config, strategy, member, inputs['ingest'])
   info = dataset.load_info(inputs['ingest'])
   spec = model_spec(config, info)
   spec.save(output / 'model.json')
   policy, policy_reason = precision.choose(config.precision)
+  policy = PRECISIONS[agreement.chiefs(PRECISIONS.index(policy))]
   console.log(f'precision {policy}: {policy_reason}')
   with strategy.scope():
     state = TrainState.create(spec, config, policy)
   checkpoints = Checkpoints(state, output / 'checkpoints')
-  if checkpoints.restore(console):
-    console.log(f'goes on from step {state.steps_done}')
-  else:
+  is_restored = checkpoints.restore(console)
+  agreement.check_same_step(state.steps_done)
+  if agreement.any(not is_restored):
     if config.on_collapse == 'rollback':
       checkpoints.save_healthy()
     checkpoints.save()  # there is always one to go back to
+  else:
+    console.log(f'goes on from step {state.steps_done}')
   replicas = strategy.num_replicas_in_sync
   xla, xla_reason = compilation.choose(spec, config, policy, replicas)
+  xla = bool(agreement.chiefs(xla))
   console.log(f'XLA {"on" if xla else "off"}: {xla_reason}')
-  per_replica = f' ({config.batch_size // replicas} each of {replicas})' if replicas > 1 else ''
-  console.log(f'{config.network} on {len(images):,} images, batch {config.batch_size}{per_replica}')
-
-  def batches(step: int) -> Iterator[Any]:
-    first = step * config.batches_per_step
-    data = dataset.training_batches(
-      images, labels, config.batch_size, config.seed, first_step=first
-    )
-    return iter(strategy.experimental_distribute_dataset(data))
-
+  console.log(f'{config.network} on {batches}')
   loop = TrainLoop(state, config, strategy, xla)
-  beside = images[:_NUM_BESIDE] if config.sample_beside_real else None
-  diversity = Diversity(spec, state.average, images, labels, info.num_classes)
-  guard = CollapseGuard(config, diversity, state.best_ratios, checkpoints, console)
-  controller = Controller(config, spec, state, checkpoints, loop, guard, output, console, beside)
+  beside = batches.images[:_NUM_BESIDE] if config.sample_beside_real else None
+  diversity = Diversity(spec, state.average, batches.images, batches.labels, info.num_classes)
+  guard = CollapseGuard(config, diversity, state.best_ratios, checkpoints, agreement, console)
+  controller = Controller(
+    config, spec, state, checkpoints, loop, guard, agreement, output, console, beside
+  )
   waited_s = controller.run(batches)
   facts = {
     'precision': policy,
@@ -107,174 +137,7 @@ def _write_facts(
     'steps': state.steps_done,
     'images_seen': state.steps_done * config.images_per_step,
     'seconds': round(seconds, 3),
-    'input_wait_share': _wait_share(config, waited_s, seconds),
+    'input_wait_share': wait_share(config, waited_s, seconds),
     'peak_memory_mib': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
   }
   artifacts.write_text(path, json.dumps(facts, indent=2) + '\n')
-
-
-def _wait_share(config: TrainConfig, waited_s: float, seconds: float) -> float | None:
-  """Part of the training time spent waiting for input; None where no clock may be read."""
-  return None if config.deterministic or not seconds else round(waited_s / seconds, 5)
-
-
-@dataclasses.dataclass
-class Controller:
-  """Decides when to record, to keep a candidate, to save and to stop."""
-
-  config: TrainConfig
-  spec: ModelSpec
-  state: TrainState
-  checkpoints: Checkpoints
-  loop: TrainLoop
-  guard: CollapseGuard
-  output: pathlib.Path
-  console: Console
-  beside: np.ndarray | None  # real images to draw beside generated ones: uint8 [N, H, W, C]
-
-  def run(self, batches: Callable[[int], Iterator[Any]]) -> float:
-    """Trains to the last step.
-
-    Args:
-      batches: makes an iterator over the batches from a step on.
-
-    Returns:
-      Seconds spent waiting for input.
-    """
-    rollbacks, waited_s = Rollbacks(self.output, self.config.max_rollbacks), 0.0
-    while True:
-      self.state.rate_factor.assign(rollbacks.rate_factor)
-      try:
-        return waited_s + self._run(batches(self.state.steps_done))
-      except SetbackError as failure:
-        if isinstance(failure, CollapsedError):
-          self.checkpoints.restore_healthy(self.console)
-        else:
-          self.checkpoints.restore(self.console)
-        rollbacks.add(failure)  # last: a process killed before it comes to the same failure
-        self.console.warn(
-          f'{failure}; back to step {self.state.steps_done}, with learning rates times'
-          f' {rollbacks.rate_factor:g}'
-        )
-
-  def _run(self, batches: Iterator[Any]) -> float:
-    """Trains to the last step, or until it has to go back."""
-    config, first_step = self.config, self.state.steps_done
-    grid = SampleGrid(self.spec, self.state.average, config.sample_grid, self.beside)
-    saved_s, waited_s = time.monotonic(), 0.0
-    interval, step = self.state.interval, first_step
-    with (
-      contextlib.closing(Records(self.output, first_step)) as records,
-      contextlib.closing(Profile(config.profile_steps, self.output / 'tensorboard')) as profile,
-      signals.stop_requested() as stop,
-      self.console.progress('train', config.train_steps, 'steps', first_step) as progress,
-    ):
-      while step < config.train_steps:
-        self._check_stop(stop)
-        profile.reached(step)
-        # Calls as long as the clock says would add up the metrics in another order each time.
-        due_s = saved_s + config.checkpoint_every_s - time.monotonic()
-        longest = 1 if config.deterministic else interval.steps_in(min(_LONGEST_CALL_S, due_s))
-        step = min(self._next_stop(step, longest), profile.next_edge(step) or config.train_steps)
-        with self._interruptible() if not interval.step_s else contextlib.nullcontext():
-          self._advance(step, batches, interval, progress)
-        is_candidate = self._is_due(step, config.snapshot_every_steps)
-        if is_candidate or self._is_due(step, config.log_every_steps):
-          checked = self.guard.check(step) if is_candidate else {}
-          records.figures(step, self._record(interval) | checked)
-          waited_s += interval.waited_s
-          interval.clear()
-        if is_candidate:
-          self._keep_candidate(step)
-        if is_candidate or step % (config.sample_every_steps or step + 1) == 0:
-          self._draw(step, grid, records)
-        if is_candidate:
-          self.guard.act(step)
-        if time.monotonic() - saved_s >= config.checkpoint_every_s:
-          self.checkpoints.save()
-          saved_s = time.monotonic()
-    self.checkpoints.save()
-    return waited_s
-
-  @contextlib.contextmanager
-  def _interruptible(self) -> Iterator[None]:
-    """For the first call, which compiles for long: a signal ends it at once."""
-    step = self.state.steps_done
-    try:
-      with signals.handled_by_raising():
-        yield
-    except errors.Interrupted as error:  # AutoGraph has added where in the code it came
-      raise errors.Interrupted(
-        f'stopped while compiling, at step {step}. The same command goes on from there.'
-      ) from error
-
-  def _next_stop(self, step: int, longest: int) -> int:
-    """The step at which the compiled loop returns to Python: something is due, or it took long."""
-    config = self.config
-    every = (
-      config.steps_per_loop,
-      config.log_every_steps,
-      config.snapshot_every_steps,
-      config.sample_every_steps,
-    )
-    due = min(step - step % each + each for each in every if each)
-    return min(due, step + longest, config.train_steps)
-
-  def _is_due(self, step: int, every: int) -> bool:
-    return step % every == 0 or step == self.config.train_steps
-
-  def _advance(self, step: int, batches: Any, interval: Interval, progress: Progress) -> None:
-    """Trains up to `step` and checks what came of it."""
-    state, first_step = self.state, self.state.steps_done
-    start_s = time.perf_counter()
-    with numerics.named() if self.config.debug_numerics else contextlib.nullcontext():
-      outcome = self.loop.run(batches, tf.constant(step - first_step, tf.int64))
-    metrics = {name: float(value) for name, value in outcome.means.items()}
-    seconds = time.perf_counter() - start_s
-    state.seconds.assign_add(seconds)
-    if outcome.first_bad >= 0:
-      names = np.array(self.loop.health_names)[outcome.bad.numpy()]
-      raise NotFiniteError(first_step + int(outcome.first_bad) + 1, names.tolist())
-    interval.add(step - first_step, metrics, seconds, float(outcome.waited_s))
-    progress.update(step, G=metrics['generator_loss'], D=metrics['discriminator_loss'])
-
-  def _record(self, interval: Interval) -> dict[str, float | str | None]:
-    rates = {
-      f'{name}_learning_rate': self.state.learning_rate(name)
-      for name in ('generator', 'discriminator')
-    }
-    if self.config.augment == 'ada':
-      probability = tf.convert_to_tensor(self.state.augment_probability)
-      rates['augment_probability'] = float(probability)
-    return {
-      'images_seen': self.state.steps_done * self.config.images_per_step,
-      'time_s': round(self.state.seconds_done, 3),
-      'steps_per_s': round(interval.num_steps / interval.seconds, 3),
-      'input_wait_share': _wait_share(self.config, interval.waited_s, interval.seconds),
-      **interval.means,
-      **rates,
-    }
-
-  def _keep_candidate(self, step: int) -> None:
-    """Keeps the averaged generator as a candidate."""
-    (self.output / 'snapshots').mkdir(exist_ok=True)
-    save_snapshot(
-      self.output / 'snapshots' / f'step-{step:06}.npz',
-      self.state.average.get_weights(),
-      self.state.pair.discriminator.get_weights(),
-    )
-
-  def _draw(self, step: int, grid: SampleGrid, records: Records) -> None:
-    """Keeps a picture of what the averaged generator makes."""
-    (self.output / 'samples').mkdir(exist_ok=True)
-    picture = grid.draw()
-    picture.save(self.output / 'samples' / f'step-{step:06}.png')
-    records.picture(step, picture)
-
-  def _check_stop(self, stop: threading.Event) -> None:
-    if stop.is_set():
-      self.checkpoints.save()
-      raise errors.Interrupted(
-        f'stopped at step {self.state.steps_done} of {self.config.train_steps}; the state is saved'
-        ' and the same command goes on from there.'
-      )

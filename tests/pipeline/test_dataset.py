@@ -8,6 +8,7 @@ import tensorflow as tf
 from pipeline import dataset, errors
 from pipeline.ingest import tfrecord
 from pipeline.ingest.example import encode_example
+from pipeline.parts import Parts
 
 _SHAPE = (4, 4, 1)
 
@@ -212,3 +213,44 @@ def test_successive_epochs_are_not_correlated():
 def test_a_batch_larger_than_the_data():
   with pytest.raises(errors.DataError, match=r'--batch_size=8 is larger than the 7 training'):
     _stream(7, 8)
+
+
+@pytest.mark.parametrize(
+  ('wanted', 'files'),
+  [(range(0, 5), {0}), (range(2, 7), {0, 1}), (range(5, 9), {1}), (range(4, 11), {0, 1, 3})],
+)
+def test_load_split_reads_only_the_shards_that_hold_what_is_wanted(tmp_path, wanted, files):
+  _write(tmp_path, [_records(0, 5), _records(5, 10), [], _records(10, 13)])
+  for number in {0, 1, 3} - files:
+    (tmp_path / f'train-{number:05d}-of-00004.tfrecord').unlink()
+  images, labels = dataset.load_split(tmp_path, 'train', wanted)
+  np.testing.assert_array_equal(images[:, 0, 0, 0], wanted)
+  np.testing.assert_array_equal(labels, np.array(wanted) % 3)
+
+
+def _streams(parts, num_steps=10, first_step=0):
+  """[num_steps, replicas of the process, 2]: positions of the images in the whole split."""
+  numbers = np.array(parts.images)
+  images = numbers.astype(np.uint8).reshape(-1, 1, 1, 1)
+  batches = dataset.training_batches(images, numbers, 2, 0, first_step, parts)
+  taken = [labels.numpy() for _, labels in batches.take(num_steps * parts.number)]
+  return np.reshape(taken, [num_steps, parts.number, 2])
+
+
+def test_replicas_get_the_same_images_in_one_process_as_in_several():
+  together = _streams(Parts(23, num_replicas=3, number=3))
+  apart = [_streams(Parts(23, num_replicas=3, first=replica)) for replica in range(3)]
+  np.testing.assert_array_equal(together, np.concatenate(apart, axis=1))
+  np.testing.assert_array_equal(_streams(Parts(23, 3, 0, 3), 4, first_step=6), together[6:])
+
+
+def test_replicas_see_equal_parts_that_have_orders_of_their_own():
+  first, second = np.moveaxis(_streams(Parts(20, num_replicas=2, number=2)), 1, 0).reshape(2, 20)
+  assert sorted(first[:10]) == list(range(10))
+  assert sorted(second[10:]) == list(range(10, 20))
+  assert (first != second - 10).any()
+
+
+def test_a_batch_larger_than_the_parts():
+  with pytest.raises(errors.DataError, match=r'--batch_size=4 is larger than the 3 training'):
+    _streams(Parts(3, num_replicas=2))

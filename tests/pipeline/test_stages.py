@@ -164,6 +164,27 @@ def test_an_interrupted_try_of_other_settings_is_kept_but_not_continued(make):
   assert (line.folder / 'superseded/train-1/state.txt').read_text() == '3'
 
 
+def test_another_process_can_tell_whether_a_stage_is_done(make):
+  line = make()
+  assert not line.is_done(LINE[1])
+  run(line)
+  assert line.is_done(LINE[1])
+  assert not make('--train_steps=6').is_done(LINE[1])
+
+
+def test_another_process_of_the_same_settings_finds_a_stage_under_way(make):
+  with pytest.raises(errors.ConfigError, match='is of other settings, data, source or versions'):
+    make().under_way(LINE[1])
+  STOP_AT[0] = 2
+  with pytest.raises(errors.Interrupted):
+    run(make())
+  inputs, folder = make().under_way(LINE[1])
+  assert (inputs['ingest'] / 'data.txt').is_file()
+  assert (folder / 'state.txt').read_text() == '2'
+  with pytest.raises(errors.ConfigError, match=r'\.train\.partial is of other settings'):
+    make('--train_steps=6').under_way(LINE[1])
+
+
 def test_stages_runs_only_those_and_names_what_is_missing(make):
   with pytest.raises(errors.ConfigError, match='Add ingest to --stages'):
     run(make(), 'train')
