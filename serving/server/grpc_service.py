@@ -9,13 +9,16 @@ import grpc
 from tensorflow_serving.apis import (
   get_model_metadata_pb2,
   get_model_status_pb2,
+  model_management_pb2,
   model_service_pb2_grpc,
   predict_pb2,
   prediction_service_pb2_grpc,
 )
 
 from serving.server.errors import Code, ServingError, invalid
+from serving.server.model_set import ModelSet, wait_until_available
 from serving.server.models import Models
+from serving.server.options import Options
 from serving.server.predict import predict
 
 _Request = TypeVar('_Request')
@@ -28,13 +31,20 @@ _OPTIONS = [
 ]
 
 
-def create_server(models: Models, num_threads: int) -> grpc.Server:
-  """A server without ports; TensorFlow computes in its threads, at most `num_threads` at once."""
-  pool = futures.ThreadPoolExecutor(num_threads, thread_name_prefix='grpc')
-  server = grpc.server(pool, options=_OPTIONS)
+def create_server(models: Models, served: ModelSet, options: Options) -> grpc.Server:
+  """A server without ports; TensorFlow computes in its threads."""
+  pool = futures.ThreadPoolExecutor(options.grpc_max_threads, thread_name_prefix='grpc')
+  arguments = [*_OPTIONS, *_channel_arguments(options.grpc_channel_arguments)]
+  server = grpc.server(pool, options=arguments)
   prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_Prediction(models), server)
-  model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Model(models), server)
+  model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Model(models, served), server)
   return server
+
+
+def _channel_arguments(text: str) -> list[tuple[str, int | str]]:
+  """`name=value,name=value`; numbers are passed on as numbers."""
+  pairs = (pair.partition('=') for pair in text.split(',') if pair)
+  return [(key, int(v) if v.removeprefix('-').isdecimal() else v) for key, _, v in pairs]
 
 
 class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -61,13 +71,31 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 class _Model(model_service_pb2_grpc.ModelServiceServicer):
-  def __init__(self, models: Models) -> None:
-    self._models = models
+  def __init__(self, models: Models, served: ModelSet) -> None:
+    self._models, self._served = models, served
 
   def GetModelStatus(  # noqa: N802
     self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext
   ) -> get_model_status_pb2.GetModelStatusResponse:
     return _answer(self._models.status, request, context)
+
+  def HandleReloadConfigRequest(  # noqa: N802
+    self, request: model_management_pb2.ReloadConfigRequest, context: grpc.ServicerContext
+  ) -> model_management_pb2.ReloadConfigResponse:
+    return _answer(lambda r: self._reload(r, context.is_active), request, context)
+
+  def _reload(
+    self, request: model_management_pb2.ReloadConfigRequest, goes_on: Callable[[], bool]
+  ) -> model_management_pb2.ReloadConfigResponse:
+    if request.config.WhichOneof('config') != 'model_config_list':
+      raise invalid(
+        'ServerModelConfig type not supported by HandleReloadConfigRequest.'
+        ' Only ModelConfigList is currently supported'
+      )
+    wait_until_available(self._served.apply(request.config), 'model', goes_on)
+    response = model_management_pb2.ReloadConfigResponse()
+    response.status.error_code = 0
+    return response
 
 
 def _answer(

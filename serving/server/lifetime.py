@@ -3,16 +3,18 @@
 import asyncio
 import contextlib
 import logging
-import pathlib
 import signal
 from collections.abc import AsyncIterator
 
-from serving.server import grpc_service, ports, servable, warm_up
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
+from serving.server import config_files, grpc_service, model_set, ports
 from serving.server.errors import ServingError
+from serving.server.loading import Loader
+from serving.server.model_set import ModelSet
 from serving.server.models import Models
 from serving.server.options import Options, StartError
 from serving.server.rest_service import RestService
-from serving.server.versions import ModelVersions, Policy
 
 _GRACE_S = 20.0  # for requests that run when the server is told to stop; Kubernetes allows 30
 _log = logging.getLogger(__name__)
@@ -22,66 +24,78 @@ async def serve(options: Options) -> None:
   """Serves until SIGTERM or SIGINT.
 
   Raises:
-    StartError: a port is taken (1), or the first version can't be loaded (255).
+    StartError: a port is taken (1), or a configuration file is wrong or a model can't be loaded
+      (255).
   """
   stop = asyncio.Event()
   for number in (signal.SIGTERM, signal.SIGINT):
     asyncio.get_running_loop().add_signal_handler(number, stop.set)
-  model = _model(options)
-  model.start()
+  config, models = _config(options), Models()
+  served = ModelSet(
+    models,
+    Loader(options).make,
+    labels_before_versions=options.allow_version_labels_for_unavailable_models,
+  )
   try:
-    version = await _first_version(model, stop)
-    if version is not None:
-      async with _listening(options, Models({options.model_name: model})):
-        print(_ready_line(options, version), flush=True)
-        await stop.wait()
+    if await asyncio.to_thread(_load, served, config, stop):
+      async with _listening(options, models, served):
+        print(_ready_line(options, models), flush=True)
+        await _reload_until(stop, options, served)
         _log.info('Stopping: no new requests, %g s for those that run', _GRACE_S)
   finally:
-    await asyncio.to_thread(model.stop, _GRACE_S)
+    await asyncio.to_thread(served.stop, _GRACE_S)
 
 
-def _model(options: Options) -> ModelVersions:
-  def load(name: str, version: int, path: pathlib.Path) -> servable.Servable:
-    loaded = servable.load(name, version, path)
-    if options.enable_model_warmup:
-      try:
-        warm_up.warm_up(loaded, path)
-      except ServingError:
-        loaded.close()
-        raise
-    return loaded
-
-  policy = Policy(
-    poll_s=options.file_system_poll_wait_seconds,
-    max_retries=options.max_num_load_retries,
-    retry_interval_s=options.load_retry_interval_micros / 1e6,
-  )
-  return ModelVersions(options.model_name, pathlib.Path(options.model_base_path), load, policy)
+def _config(options: Options) -> ModelServerConfig:
+  if not options.model_config_file:
+    return model_set.single(options.model_name, options.model_base_path)
+  return config_files.read_at_start(options.model_config_file, ModelServerConfig)
 
 
-async def _first_version(model: ModelVersions, stop: asyncio.Event) -> int | None:
-  """The first version that is served; None if the server was told to stop before."""
-  first = asyncio.wrap_future(model.first)
-  stopped: asyncio.Future = asyncio.ensure_future(stop.wait())
-  await asyncio.wait((first, stopped), return_when=asyncio.FIRST_COMPLETED)
-  stopped.cancel()
-  if not first.done():
-    return None
+def _load(served: ModelSet, config: ModelServerConfig, stop: asyncio.Event) -> bool:
+  """Waits for the first version of every model; False if the server was told to stop before."""
   try:
-    return first.result()
+    new = served.apply(config)
+    model_set.wait_until_available(new, 'servable', lambda: not stop.is_set())
   except ServingError as error:
-    message = f'servable(s) did not become available: {model.name} ({error})'
-    raise StartError(f'Failed to start server. Error: {message}', 255) from error
+    if stop.is_set():
+      return False
+    raise StartError(f'Failed to start server. Error: {error}', 255) from error
+  return True
+
+
+async def _reload_until(stop: asyncio.Event, options: Options, served: ModelSet) -> None:
+  """Reads the configuration file again and again, if asked for."""
+  period_s = options.model_config_file_poll_wait_seconds
+  if not options.model_config_file or period_s <= 0:
+    await stop.wait()
+  trouble = ''
+  while not stop.is_set():
+    with contextlib.suppress(TimeoutError):
+      await asyncio.wait_for(stop.wait(), period_s)
+      return
+    trouble = await asyncio.to_thread(_reload, options, served, trouble)
+
+
+def _reload(options: Options, served: ModelSet, trouble: str) -> str:
+  """Applies the file; what is wrong with it is logged once, and what was served goes on."""
+  try:
+    served.apply(_config(options))
+  except (ServingError, StartError) as error:
+    if str(error) != trouble:
+      _log.error('%s was not applied: %s', options.model_config_file, error)
+    return str(error)
+  return ''
 
 
 @contextlib.asynccontextmanager
-async def _listening(options: Options, models: Models) -> AsyncIterator[None]:
+async def _listening(options: Options, models: Models, served: ModelSet) -> AsyncIterator[None]:
   """Both protocols on their ports; leaving it lets the running requests end."""
   timeout_s = options.rest_api_timeout_in_ms / 1e3
   rest = RestService(models, options.rest_api_num_threads, timeout_s if timeout_s > 0 else None)
   runner = rest.runner(_GRACE_S)
   await runner.setup()
-  grpc_server = grpc_service.create_server(models, options.grpc_max_threads)
+  grpc_server = grpc_service.create_server(models, served, options)
   try:
     if options.port:
       ports.open_grpc(grpc_server, options.host, options.port)
@@ -94,7 +108,7 @@ async def _listening(options: Options, models: Models) -> AsyncIterator[None]:
     await asyncio.to_thread(stopped.wait)
 
 
-def _ready_line(options: Options, version: int) -> str:
+def _ready_line(options: Options, models: Models) -> str:
   doors = []
   if options.port:
     doors.append(f'gRPC {ports.address(options.host, options.port)}')
@@ -103,4 +117,4 @@ def _ready_line(options: Options, version: int) -> str:
   where = ' and '.join(doors) or 'no port, as --port and --rest_api_port are 0'
   local = options.host in ('127.0.0.1', '::1', 'localhost')
   note = ' (this machine only; --host=0.0.0.0 opens it to others)' if local else ''
-  return f'Serving {options.model_name} version {version} on {where}{note}'
+  return f'Serving {models.summary()} on {where}{note}'

@@ -13,10 +13,22 @@ _METADATA_FIELD = 'signature_def'
 
 
 class Models:
-  """Models by name."""
+  """Models by name, and labels of their versions; both may be replaced at any time."""
 
-  def __init__(self, models: Mapping[str, ModelVersions]) -> None:
-    self._models = models
+  def __init__(self) -> None:
+    self._models: Mapping[str, ModelVersions] = {}
+    self.labels: Mapping[str, Mapping[str, int]] = {}  # model -> label -> version
+
+  def replace(
+    self, models: Mapping[str, ModelVersions], labels: Mapping[str, Mapping[str, int]]
+  ) -> None:
+    """Answers from other models and labels from now on."""
+    self._models, self.labels = dict(models), labels
+
+  def summary(self) -> str:
+    """The models and their newest versions, for people."""
+    newest = {name: model.statuses()[:1] for name, model in sorted(self._models.items())}
+    return ', '.join(f'{name} version {s[0][0]}' for name, s in newest.items() if s) or 'no model'
 
   @contextlib.contextmanager
   def use(self, spec: model_pb2.ModelSpec) -> Iterator[Servable]:
@@ -28,14 +40,21 @@ class Models:
     """
     if not spec.name:
       raise invalid('ModelSpec has no name specified.')
-    if spec.WhichOneof('version_choice') == 'version_label':
-      raise invalid(f'Unrecognized servable version label: {spec.version_label}')
-    number = spec.version.value if spec.HasField('version') else None
+    number = self._version(spec)
     if spec.name not in self._models:
       which = f'Latest({spec.name})' if number is None else f'Specific({spec.name}, {number})'
       raise ServingError(Code.NOT_FOUND, f'Servable not found for request: {which}')
     with self._models[spec.name].use(number) as servable:
       yield servable
+
+  def _version(self, spec: model_pb2.ModelSpec) -> int | None:
+    """The version that a request names, by number or label; None for the newest."""
+    if spec.WhichOneof('version_choice') == 'version_label':
+      labels = self.labels.get(spec.name, {})
+      if spec.version_label not in labels:
+        raise invalid(f'Unrecognized servable version label: {spec.version_label}')
+      return labels[spec.version_label]
+    return spec.version.value if spec.HasField('version') else None
 
   def status(
     self, request: get_model_status_pb2.GetModelStatusRequest

@@ -97,8 +97,8 @@ class Servable:
     return call
 
 
-def load(name: str, version: int, path: pathlib.Path) -> Servable:
-  """Loads a SavedModel.
+def load(name: str, version: int, path: pathlib.Path, tags: Sequence[str] = ('serve',)) -> Servable:
+  """Loads a SavedModel's graph that has these tags.
 
   Raises:
     ServingError: the folder holds no model that can be loaded.
@@ -106,7 +106,7 @@ def load(name: str, version: int, path: pathlib.Path) -> Servable:
   session = tf.compat.v1.Session(graph=tf.Graph())
   try:
     with session.graph.as_default():
-      meta_graph = tf.compat.v1.saved_model.load(session, ['serve'], str(path))
+      meta_graph = tf.compat.v1.saved_model.load(session, list(tags), str(path))
   except Exception as error:  # a damaged folder raises anything from DecodeError to KeyError
     session.close()
     raise _load_error(path, error) from error

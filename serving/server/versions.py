@@ -1,7 +1,7 @@
 """The versions of one model: found in a folder, loaded, kept and unloaded.
 
-The newest version is served. A new one is loaded and warmed up before the old one goes; one that
-can't be loaded is tried again and leaves the old one where it is.
+Those that its policy chooses are served. A new one is loaded and warmed up before the old one
+goes; one that can't be loaded is tried again and leaves the old one where it is.
 """
 
 import concurrent.futures
@@ -11,19 +11,19 @@ import logging
 import pathlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from tensorflow_serving.apis import get_model_status_pb2
 
 from serving import version_folders
 from serving.server.errors import Code, ServingError
 from serving.server.servable import Servable
+from serving.server.version_policy import Choice, Folders, latest, none
 
 State = get_model_status_pb2.ModelVersionStatus.State
 START, LOADING, AVAILABLE, UNLOADING, END = (
   State.Value(name) for name in ('START', 'LOADING', 'AVAILABLE', 'UNLOADING', 'END')
 )
-Folders = Mapping[int, pathlib.Path]
 
 _log = logging.getLogger(__name__)
 
@@ -38,19 +38,13 @@ def find(base_path: pathlib.Path) -> Folders:
   return {number: path for number, path in numbered if number is not None and path.is_dir()}
 
 
-def latest(found: Folders, num_versions: int = 1) -> Folders:
-  """TF Serving's default policy: the highest numbers."""
-  return {version: found[version] for version in sorted(found)[-num_versions:]}
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Policy:
+class Timing:
   """When folders are looked at and loads are tried again."""
 
   poll_s: float = 1.0  # 0 looks once, below 0 never
   max_retries: int = 5
   retry_interval_s: float = 60.0
-  choose: Callable[[Folders], Folders] = latest  # which versions should be served
 
 
 @dataclasses.dataclass
@@ -74,25 +68,36 @@ class ModelVersions:
     name: str,
     base_path: pathlib.Path,
     load: Callable[[str, int, pathlib.Path], Servable],
-    policy: Policy,
+    timing: Timing,
+    choose: Choice = latest,
   ) -> None:
     self.name = name
     self.first: concurrent.futures.Future[int] = concurrent.futures.Future()
-    self._base_path, self._load_servable, self._policy = base_path, load, policy
+    self._base_path, self._choose = base_path, choose
+    self._load_servable, self._timing = load, timing
     self._wanted: Folders = {}
     self._versions: dict[int, _Version] = {}
     self._lock = threading.Lock()
-    self._stop = threading.Event()
+    self._stop, self._wake = threading.Event(), threading.Event()
     self._thread = threading.Thread(target=self._run, name=f'versions of {name}', daemon=True)
-    self._trouble = ''
+    self._trouble, self._configured = '', False
 
   def start(self) -> None:
     """Begins to look; `first` then tells the first version served, or why there will be none."""
     self._thread.start()
 
+  def configure(self, base_path: pathlib.Path, choose: Choice) -> None:
+    """Follows another folder or policy from now on; what is still wanted stays as it is."""
+    if self._choose is none and self.first.done():
+      self.first = concurrent.futures.Future()  # the model was taken out and comes back
+    self._base_path, self._choose = base_path, choose
+    self._configured = True
+    self._wake.set()
+
   def stop(self, grace_s: float) -> None:
     """Unloads everything; requests that last longer are cancelled."""
     self._stop.set()
+    self._wake.set()
     for version in self._all():
       if version.state == AVAILABLE:
         self._unload(version, grace_s)
@@ -124,8 +129,11 @@ class ModelVersions:
 
   def look(self) -> None:
     """Reads the folder; keeps what it knew if that fails."""
+    if self._choose is none:
+      self._wanted = {}
+      return
     try:
-      self._wanted = self._policy.choose(find(self._base_path))
+      self._wanted = self._choose(find(self._base_path))
       trouble = '' if self._wanted else f'No versions of servable {self.name} found under base path'
     except OSError as error:
       trouble = f'Could not read base path for servable {self.name} ({error.strerror}):'
@@ -147,7 +155,7 @@ class ModelVersions:
     self._settle_first()
 
   def _run(self) -> None:
-    looking = self._policy.poll_s >= 0
+    looking = self._timing.poll_s >= 0
     while not self._stop.is_set():
       try:
         if looking:
@@ -155,12 +163,14 @@ class ModelVersions:
         self.reconcile()
       except Exception:  # a defect must not end the watch: later versions may go well
         _log.exception('%s: could not follow its folder', self.name)
-      looking = self._policy.poll_s > 0
-      self._stop.wait(self._pause_s())
+      self._wake.wait(self._pause_s())
+      self._wake.clear()
+      looking = self._timing.poll_s > 0 or (self._configured and self._timing.poll_s == 0)
+      self._configured = False
 
   def _pause_s(self) -> float | None:
     due_s = [v.retry_at_s - time.monotonic() for v in self._all() if v.state == LOADING]
-    poll_s = [self._policy.poll_s] if self._policy.poll_s > 0 else []
+    poll_s = [self._timing.poll_s] if self._timing.poll_s > 0 else []
     return max(0.0, min(due_s + poll_s)) if due_s + poll_s else None
 
   def _load(self, version: _Version, path: pathlib.Path) -> None:
@@ -177,17 +187,17 @@ class ModelVersions:
 
   def _note_failure(self, version: _Version, error: ServingError) -> None:
     version.error, version.num_failures = error, version.num_failures + 1
-    given_up = version.num_failures > self._policy.max_retries
+    given_up = version.num_failures > self._timing.max_retries
     if given_up:
       version.state = END
-    version.retry_at_s = time.monotonic() + self._policy.retry_interval_s
+    version.retry_at_s = time.monotonic() + self._timing.retry_interval_s
     _log.error(
       '%s: version %d could not be loaded (%s).%s %s',
       self.name,
       version.number,
       error,
       ''.join(f' Version {v.number} goes on.' for v in self._all() if v.state == AVAILABLE),
-      'No more tries.' if given_up else f'Next try in {self._policy.retry_interval_s:g} s.',
+      'No more tries.' if given_up else f'Next try in {self._timing.retry_interval_s:g} s.',
     )
 
   def _retire(self) -> None:

@@ -18,8 +18,8 @@ _MAX_RECORDS = 1000
 _HINT = 'Please verify your warmup data is in TFRecord format.'
 
 
-def warm_up(servable: Servable, saved_model_dir: pathlib.Path) -> int:
-  """Answers every record; returns how many there are, 0 without a file.
+def warm_up(servable: Servable, saved_model_dir: pathlib.Path, num_iterations: int = 1) -> int:
+  """Answers every record `num_iterations` times; returns how many there are, 0 without a file.
 
   Raises:
     ServingError: a record failed or can't be read, or there are too many.
@@ -33,7 +33,9 @@ def warm_up(servable: Servable, saved_model_dir: pathlib.Path) -> int:
       num_records += 1
       if num_records > _MAX_RECORDS:
         raise invalid(f'Number of warmup records exceeds the maximum ({_MAX_RECORDS}) at {path}')
-      _answer(servable, prediction_log_pb2.PredictionLog.FromString(record))
+      log = prediction_log_pb2.PredictionLog.FromString(record)
+      for _ in range(num_iterations):
+        _answer(servable, log)
     if not num_records and path.stat().st_size:  # the reader passes over a cut first header
       raise ServingError(Code.DATA_LOSS, f'{path} is cut. {_HINT}')
   except tf.errors.OpError as error:

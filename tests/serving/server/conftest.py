@@ -66,9 +66,13 @@ def server(base_path: pathlib.Path) -> Iterator[live.Server]:
 def odd_server(
   odd_model: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[live.Server]:
+  """Serves the odd model, from a configuration file and with the flags that few use."""
   base = tmp_path_factory.mktemp('odd_base')
   shutil.copytree(odd_model, base / '7')
-  server = live.Server(base)
+  config = base / 'models.config'
+  config.write_text(live.config(digits=base))
+  server = live.Server(None, f'--model_config_file={config}')
+  server.config_file = config
   try:
     server.wait_for('Serving digits')
     yield server

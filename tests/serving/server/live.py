@@ -90,15 +90,12 @@ class Process:
 class Server(Process):
   """A process with both protocols on free ports."""
 
-  def __init__(self, base_path: pathlib.Path, *flags: str) -> None:
+  def __init__(self, base_path: pathlib.Path | None, *flags: str) -> None:
+    """Serves one model, or what `flags` say if `base_path` is None."""
+    self.config_file = pathlib.Path()
     self.grpc_port, self.rest_port = free_ports(2)
-    super().__init__(
-      f'--port={self.grpc_port}',
-      f'--rest_api_port={self.rest_port}',
-      f'--model_name={NAME}',
-      f'--model_base_path={base_path}',
-      *flags,
-    )
+    one = [] if base_path is None else [f'--model_name={NAME}', f'--model_base_path={base_path}']
+    super().__init__(f'--port={self.grpc_port}', f'--rest_api_port={self.rest_port}', *one, *flags)
     self.channel = grpc.insecure_channel(
       f'127.0.0.1:{self.grpc_port}', options=[('grpc.max_receive_message_length', -1)]
     )
@@ -134,9 +131,9 @@ class Server(Process):
   ) -> predict_pb2.PredictResponse:
     return self.prediction.Predict(predict_request(signature, version, **inputs), _TIMEOUT_S)
 
-  def states(self) -> dict[int, str]:
+  def states(self, name: str = NAME) -> dict[int, str]:
     request = get_model_status_pb2.GetModelStatusRequest()
-    request.model_spec.name = NAME
+    request.model_spec.name = name
     response = self.model.GetModelStatus(request, _TIMEOUT_S)
     names = get_model_status_pb2.ModelVersionStatus.State.Name
     return {s.version: names(s.state) for s in response.model_version_status}
@@ -152,6 +149,15 @@ class Server(Process):
   def stop(self) -> int:
     self.channel.close()
     return super().stop()
+
+
+def config(**base_paths: pathlib.Path) -> str:
+  """The text proto of a configuration: name=folder."""
+  models = (
+    f'config {{ name: "{name}" base_path: "{path}" model_platform: "tensorflow" }}'
+    for name, path in base_paths.items()
+  )
+  return f'model_config_list {{ {" ".join(models)} }}'
 
 
 def predict_request(

@@ -9,7 +9,6 @@ from tensorflow_serving.apis import (
   get_model_metadata_pb2,
   get_model_status_pb2,
   inference_pb2,
-  model_management_pb2,
   predict_pb2,
   regression_pb2,
   session_service_pb2,
@@ -261,7 +260,7 @@ def test_status_errors(server: live.Server, name, version, code, text):
 
 
 def test_other_methods_are_unimplemented(server: live.Server):
-  prediction, model = server.prediction, server.model
+  prediction = server.prediction
   session_run = server.channel.unary_unary(
     '/tensorflow.serving.SessionService/SessionRun',
     request_serializer=session_service_pb2.SessionRunRequest.SerializeToString,
@@ -270,7 +269,6 @@ def test_other_methods_are_unimplemented(server: live.Server):
     (prediction.Classify, classification_pb2.ClassificationRequest()),
     (prediction.Regress, regression_pb2.RegressionRequest()),
     (prediction.MultiInference, inference_pb2.MultiInferenceRequest()),
-    (model.HandleReloadConfigRequest, model_management_pb2.ReloadConfigRequest()),
     (session_run, session_service_pb2.SessionRunRequest()),
   ]:
     assert error_of(lambda call=call, request=request: call(request))[0] == CODES.UNIMPLEMENTED

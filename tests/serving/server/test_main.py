@@ -3,7 +3,8 @@ import socket
 
 import pytest
 
-from serving.server.__main__ import main, parse
+from serving.server.__main__ import main
+from serving.server.flags import parse
 
 BASE = '--model_base_path=somewhere'
 
@@ -40,7 +41,35 @@ def test_unknown_flags_are_printed(capsys: pytest.CaptureFixture):
   )
 
 
-@pytest.mark.parametrize('flags', [[], [BASE, '--port=x'], [BASE, '--enable_model_warmup=maybe']])
+def test_flags_that_change_nothing_say_so(capsys: pytest.CaptureFixture):
+  parse([BASE, '--num_load_threads=2', '--use_alts_credentials=false'])
+  assert capsys.readouterr().err == (
+    '--num_load_threads=2 changes nothing: each model loads in a thread of its own\n'
+    '--use_alts_credentials=false changes nothing: it is off\n'
+  )
+
+
+def test_version(capsys: pytest.CaptureFixture):
+  with pytest.raises(SystemExit, match='0'):
+    parse(['--version'])
+  assert 'tensorflow 2.' in capsys.readouterr().out
+
+
+def test_configuration_file_stands_for_a_model():
+  assert parse(['--model_config_file=x']).model_config_file == 'x'
+
+
+@pytest.mark.parametrize(
+  'flags',
+  [
+    [],
+    [BASE, '--port=x'],
+    [BASE, '--enable_model_warmup=maybe'],
+    [BASE, '--use_alts_credentials'],
+    [BASE, '--platform_config_file=x'],
+    [BASE, '--batching_parameters_file=x'],
+  ],
+)
 def test_wrong_flags_end_with_2(flags: list[str], capsys: pytest.CaptureFixture):
   with pytest.raises(SystemExit, match='2'):
     parse(flags)

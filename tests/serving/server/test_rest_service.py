@@ -424,7 +424,7 @@ def test_hostile_bodies_are_the_clients_mistake(server: live.Server, body: bytes
   ],
 )
 def test_body_that_does_not_arrive_is_a_408(body: bytes):
-  service = rest_service.RestService(models.Models({}), 1, None, body_timeout_s=0.2)
+  service = rest_service.RestService(models.Models(), 1, None, body_timeout_s=0.2)
   (port,) = live.free_ports(1)
 
   async def ask() -> bytes:
@@ -447,7 +447,7 @@ def test_body_that_does_not_arrive_is_a_408(body: bytes):
 
 def test_call_that_takes_too_long_is_a_504():
   release = threading.Event()
-  service = rest_service.RestService(models.Models({}), 1, timeout_s=0.01)
+  service = rest_service.RestService(models.Models(), 1, timeout_s=0.01)
   with pytest.raises(ServingError, match='DEADLINE_EXCEEDED') as caught:
     asyncio.run(service._in_pool(lambda body: release.wait(60) or body, b'', False))
   release.set()

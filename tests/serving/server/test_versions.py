@@ -1,4 +1,3 @@
-import contextlib
 import pathlib
 import shutil
 import time
@@ -8,40 +7,15 @@ import pytest
 from serving.server import versions
 from serving.server.errors import Code, ServingError
 from serving.server.versions import AVAILABLE, END, LOADING
-
-
-class Loader:
-  """Loads any folder that holds a file `good`; notes what happens, in order."""
-
-  def __init__(self) -> None:
-    self.events: list[str] = []
-
-  def __call__(self, name: str, version: int, path: pathlib.Path) -> 'Loader._Loaded':
-    self.events.append(f'load {version}')
-    if not (path / 'good').exists():
-      raise ServingError(Code.DATA_LOSS, f'{version} is damaged')
-    return Loader._Loaded(version, self.events)
-
-  class _Loaded:
-    def __init__(self, version: int, events: list[str]) -> None:
-      self.version, self._events, self.num_users = version, events, 0
-
-    @contextlib.contextmanager
-    def in_use(self):
-      self.num_users += 1
-      yield
-      self.num_users -= 1
-
-    def close(self, timeout_s: float | None = None) -> None:
-      self._events.append(f'close {self.version}')
+from tests.serving.server.loader import Loader
 
 
 class Model(versions.ModelVersions):
   """Versions in a folder, looked at by hand."""
 
-  def __init__(self, base: pathlib.Path, **policy) -> None:
+  def __init__(self, base: pathlib.Path, **timing) -> None:
     self.base, self.loader = base, Loader()
-    super().__init__('m', base, self.loader, versions.Policy(**policy))
+    super().__init__('m', base, self.loader, versions.Timing(**timing))
 
   def push(self, *numbers: int, good: bool = True) -> None:
     for number in numbers:
@@ -175,13 +149,6 @@ def test_asked_for_version_must_be_served(model: Model):
     assert servable.version == 1
   with pytest.raises(ServingError, match=r'NOT_FOUND: .*Specific\(m, 2\)'), model.use(2):
     pass
-
-
-def test_latest_keeps_as_many_as_asked(tmp_path: pathlib.Path):
-  found = dict.fromkeys((1, 5, 3), tmp_path)
-  assert set(versions.latest(found)) == {5}
-  assert set(versions.latest(found, 2)) == {5, 3}
-  assert set(versions.latest({}, 2)) == set()
 
 
 @pytest.mark.parametrize('poll_s', [0, -1])
