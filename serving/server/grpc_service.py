@@ -1,25 +1,31 @@
 """The gRPC services. Methods that are not here answer UNIMPLEMENTED."""
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent import futures
 from typing import Any, TypeVar
 
 import grpc
 from tensorflow_serving.apis import (
+  classification_pb2,
   get_model_metadata_pb2,
   get_model_status_pb2,
+  inference_pb2,
   model_management_pb2,
+  model_pb2,
   model_service_pb2_grpc,
   predict_pb2,
   prediction_service_pb2_grpc,
+  regression_pb2,
 )
 
 from serving.server.errors import Code, ServingError, invalid
+from serving.server.inference import Inference
+from serving.server.metrics import Metrics
 from serving.server.model_set import ModelSet, wait_until_available
 from serving.server.models import Models
 from serving.server.options import Options
-from serving.server.predict import predict
 
 _Request = TypeVar('_Request')
 _Response = TypeVar('_Response')
@@ -31,13 +37,15 @@ _OPTIONS = [
 ]
 
 
-def create_server(models: Models, served: ModelSet, options: Options) -> grpc.Server:
+def create_server(inference: Inference, served: ModelSet, options: Options) -> grpc.Server:
   """A server without ports; TensorFlow computes in its threads."""
   pool = futures.ThreadPoolExecutor(options.grpc_max_threads, thread_name_prefix='grpc')
   arguments = [*_OPTIONS, *_channel_arguments(options.grpc_channel_arguments)]
   server = grpc.server(pool, options=arguments)
-  prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_Prediction(models), server)
-  model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Model(models, served), server)
+  prediction = _Prediction(inference)
+  model = _Model(inference.models, served, inference.metrics)
+  prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, server)
+  model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, server)
   return server
 
 
@@ -48,31 +56,69 @@ def _channel_arguments(text: str) -> list[tuple[str, int | str]]:
 
 
 class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
-  def __init__(self, models: Models) -> None:
-    self._models = models
+  def __init__(self, inference: Inference) -> None:
+    self._inference = inference
 
   def Predict(  # noqa: N802 - the name in the protocol
     self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
   ) -> predict_pb2.PredictResponse:
-    return _answer(self._predict, request, context)
+    spec = request.model_spec
+    return self._counted('Predict', self._inference.predict, spec, request, context)
+
+  def Classify(  # noqa: N802
+    self, request: classification_pb2.ClassificationRequest, context: grpc.ServicerContext
+  ) -> classification_pb2.ClassificationResponse:
+    spec = request.model_spec
+    return self._counted('Classify', self._inference.classify, spec, request, context)
+
+  def Regress(  # noqa: N802
+    self, request: regression_pb2.RegressionRequest, context: grpc.ServicerContext
+  ) -> regression_pb2.RegressionResponse:
+    spec = request.model_spec
+    return self._counted('Regress', self._inference.regress, spec, request, context)
+
+  def MultiInference(  # noqa: N802
+    self, request: inference_pb2.MultiInferenceRequest, context: grpc.ServicerContext
+  ) -> inference_pb2.MultiInferenceResponse:
+    spec = request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
+    return self._counted('MultiInference', self._inference.multi_inference, spec, request, context)
 
   def GetModelMetadata(  # noqa: N802
     self,
     request: get_model_metadata_pb2.GetModelMetadataRequest,
     context: grpc.ServicerContext,
   ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-    return _answer(self._models.metadata, request, context)
+    return _answer(self._inference.models.metadata, request, context)
 
-  def _predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
-    if not request.HasField('model_spec'):
-      raise invalid('Missing ModelSpec')
-    with self._models.use(request.model_spec) as servable:
-      return predict(servable, request)
+  def _counted(
+    self,
+    api: str,
+    method: Callable[..., _Response],
+    spec: model_pb2.ModelSpec,
+    request: Any,
+    context: grpc.ServicerContext,
+  ) -> _Response:
+    start_s, status = time.perf_counter(), Code.INTERNAL
+
+    def run(request: Any) -> _Response:
+      nonlocal status
+      try:
+        response = method(request, context.time_remaining)
+      except ServingError as error:
+        status = error.code
+        raise
+      status = Code.OK
+      return response
+
+    try:
+      return _answer(run, request, context)
+    finally:
+      self._inference.record(spec, status, time.perf_counter() - start_s, api, 'GRPC')
 
 
 class _Model(model_service_pb2_grpc.ModelServiceServicer):
-  def __init__(self, models: Models, served: ModelSet) -> None:
-    self._models, self._served = models, served
+  def __init__(self, models: Models, served: ModelSet, metrics: Metrics) -> None:
+    self._models, self._served, self._metrics = models, served, metrics
 
   def GetModelStatus(  # noqa: N802
     self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext
@@ -92,9 +138,14 @@ class _Model(model_service_pb2_grpc.ModelServiceServicer):
         'ServerModelConfig type not supported by HandleReloadConfigRequest.'
         ' Only ModelConfigList is currently supported'
       )
+    before = self._metrics.counters()
     wait_until_available(self._served.apply(request.config), 'model', goes_on)
+    after = self._metrics.counters()
     response = model_management_pb2.ReloadConfigResponse()
     response.status.error_code = 0
+    for name in request.metric_names:
+      if name in after:
+        response.metric.add(name=name, int64_value_increase=after[name] - before[name])
     return response
 
 

@@ -12,26 +12,21 @@ from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 
 from serving.server import json_tensor, json_text
 from serving.server.errors import Code, ServingError, invalid
-from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Servable
+from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Call
 
 _Infos = dict[str, TensorInfo]  # no map of a message: those raise on a name that is not UTF-8
 _Object = dict[str, Any]
 
 
-def signature_of(document: _Object, servable: Servable) -> SignatureDef:
+def signature_of(document: _Object, call: Call) -> SignatureDef:
   """The signature that a request asks for.
 
   Raises:
     ServingError: INVALID_ARGUMENT, it is not a string or not in the model.
   """
-  name = document.get('signature_name', '')
-  if not isinstance(name, str):
-    raise invalid(
-      f'JSON Value: {json_text.text(document)} not formatted correctly.'
-      " 'signature_name' key must be a string value."
-    )
+  name = json_text.signature_name(document)
   try:
-    signature = servable.signature(name)
+    signature = call.signature(name)
   except ServingError:
     name = name or DEFAULT_SIGNATURE
     raise invalid(f'Serving signature name: "{name}" not found in signature def') from None
@@ -112,6 +107,8 @@ def _batch_size(outputs: Arrays) -> int:
   for name, array in sorted(outputs.items()):
     if not array.ndim:
       raise invalid(f'Tensor name: {name} has no shape information ')
+    if not len(array):
+      raise invalid(f'Tensor name: {name} has invalid batch size: 0')
     if batch_size not in (-1, len(array)):
       raise invalid(
         f'Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {batch_size}'

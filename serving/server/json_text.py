@@ -45,6 +45,21 @@ def parse_object(body: bytes) -> dict[str, Any]:
   return value
 
 
+def signature_name(document: dict[str, Any]) -> str:
+  """The signature that a request asks for; '' if it names none.
+
+  Raises:
+    ServingError: INVALID_ARGUMENT, it is not a string.
+  """
+  name = document.get('signature_name', '')
+  if not isinstance(name, str):
+    raise invalid(
+      f'JSON Value: {text(document)} not formatted correctly.'
+      " 'signature_name' key must be a string value."
+    )
+  return name
+
+
 def text(value: Any) -> str:
   """A parsed value as an error message shows it."""
   if isinstance(value, float):

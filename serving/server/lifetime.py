@@ -5,18 +5,24 @@ import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator
+from typing import Any
 
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving.server import config_files, grpc_service, model_set, ports
+from serving.server.config_messages import MonitoringConfig
 from serving.server.errors import ServingError
+from serving.server.inference import Inference
 from serving.server.loading import Loader
+from serving.server.metrics import Metrics
 from serving.server.model_set import ModelSet
 from serving.server.models import Models
 from serving.server.options import Options, StartError
+from serving.server.rest_api import RestApi
 from serving.server.rest_service import RestService
 
 _GRACE_S = 20.0  # for requests that run when the server is told to stop; Kubernetes allows 30
+_METRICS_PATH = '/monitoring/prometheus/metrics'
 _log = logging.getLogger(__name__)
 
 
@@ -30,16 +36,17 @@ async def serve(options: Options) -> None:
   stop = asyncio.Event()
   for number in (signal.SIGTERM, signal.SIGINT):
     asyncio.get_running_loop().add_signal_handler(number, stop.set)
-  config, models = _config(options), Models()
+  config, inference = _config(options), Inference(Models(), Metrics(), options)
+  monitoring = config_files.read_at_start(options.monitoring_config_file, MonitoringConfig)
   served = ModelSet(
-    models,
-    Loader(options).make,
+    inference.models,
+    Loader(options, inference.metrics).make,
     labels_before_versions=options.allow_version_labels_for_unavailable_models,
   )
   try:
     if await asyncio.to_thread(_load, served, config, stop):
-      async with _listening(options, models, served):
-        print(_ready_line(options, models), flush=True)
+      async with _listening(options, inference, served, _metrics_path(monitoring)):
+        print(_ready_line(options, inference.models), flush=True)
         await _reload_until(stop, options, served)
         _log.info('Stopping: no new requests, %g s for those that run', _GRACE_S)
   finally:
@@ -89,13 +96,21 @@ def _reload(options: Options, served: ModelSet, trouble: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _listening(options: Options, models: Models, served: ModelSet) -> AsyncIterator[None]:
+async def _listening(
+  options: Options, inference: Inference, served: ModelSet, metrics_path: str
+) -> AsyncIterator[None]:
   """Both protocols on their ports; leaving it lets the running requests end."""
   timeout_s = options.rest_api_timeout_in_ms / 1e3
-  rest = RestService(models, options.rest_api_num_threads, timeout_s if timeout_s > 0 else None)
+  rest = RestService(
+    RestApi(inference),
+    options.rest_api_num_threads,
+    timeout_s if timeout_s > 0 else None,
+    cors=options.rest_api_enable_cors_support,
+    metrics_path=metrics_path,
+  )
   runner = rest.runner(_GRACE_S)
   await runner.setup()
-  grpc_server = grpc_service.create_server(models, served, options)
+  grpc_server = grpc_service.create_server(inference, served, options)
   try:
     if options.port:
       ports.open_grpc(grpc_server, options.host, options.port)
@@ -106,6 +121,12 @@ async def _listening(options: Options, models: Models, served: ModelSet) -> Asyn
     stopped = grpc_server.stop(_GRACE_S)
     await runner.cleanup()
     await asyncio.to_thread(stopped.wait)
+
+
+def _metrics_path(monitoring: Any) -> str:
+  """Where Prometheus finds the metrics; '' if they are not asked for."""
+  prometheus = monitoring.prometheus_config
+  return (prometheus.path or _METRICS_PATH) if prometheus.enable else ''
 
 
 def _ready_line(options: Options, models: Models) -> str:

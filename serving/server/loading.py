@@ -1,10 +1,13 @@
 """A version from its folder: loaded, batched if asked for, and warmed up."""
 
 import pathlib
+import time
 
-from serving.server import servable, warm_up
-from serving.server.errors import ServingError
+from serving.server import saved_model, warm_up
+from serving.server.errors import Code, ServingError
+from serving.server.metrics import Metrics
 from serving.server.options import Options
+from serving.server.servable import Servable
 from serving.server.version_policy import Choice
 from serving.server.versions import ModelVersions, Timing
 
@@ -12,8 +15,8 @@ from serving.server.versions import ModelVersions, Timing
 class Loader:
   """Loads models as the flags ask for."""
 
-  def __init__(self, options: Options) -> None:
-    self._options = options
+  def __init__(self, options: Options, metrics: Metrics) -> None:
+    self._options, self._metrics = options, metrics
     self._timing = Timing(
       poll_s=options.file_system_poll_wait_seconds,
       max_retries=options.max_num_load_retries,
@@ -24,17 +27,29 @@ class Loader:
     """A model that is not started yet."""
     return ModelVersions(name, base_path, self.load, self._timing, choose)
 
-  def load(self, name: str, version: int, path: pathlib.Path) -> servable.Servable:
+  def load(self, name: str, version: int, path: pathlib.Path) -> Servable:
     """A version that is ready for traffic.
 
     Raises:
       ServingError: it can't be loaded, or a warm-up record failed.
     """
-    loaded = servable.load(name, version, path, self._options.saved_model_tags.split(','))
+    loaded = saved_model.load(name, version, path, self._options.saved_model_tags.split(','))
     if self._options.enable_model_warmup:
       try:
-        warm_up.warm_up(loaded, path, max(1, self._options.num_request_iterations_for_warmup))
+        self._warm_up(loaded, path)
       except ServingError:
         loaded.close()
         raise
     return loaded
+
+  def _warm_up(self, loaded: Servable, path: pathlib.Path) -> None:
+    start_s, status = time.perf_counter(), Code.OK
+    num_iterations = max(1, self._options.num_request_iterations_for_warmup)
+    try:
+      warm_up.warm_up(loaded, path, num_iterations)
+    except ServingError as error:
+      status = error.code
+      raise
+    finally:
+      micros = (time.perf_counter() - start_s) * 1e6
+      self._metrics.model_warmup_latency.observe(micros, str(path), status.name)

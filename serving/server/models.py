@@ -25,6 +25,9 @@ class Models:
     """Answers from other models and labels from now on."""
     self._models, self.labels = dict(models), labels
 
+  def __contains__(self, name: str) -> bool:
+    return name in self._models
+
   def summary(self) -> str:
     """The models and their newest versions, for people."""
     newest = {name: model.statuses()[:1] for name, model in sorted(self._models.items())}

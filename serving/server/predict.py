@@ -7,42 +7,47 @@ from tensorflow_serving.apis import predict_pb2
 
 from serving.server import tensor_proto
 from serving.server.errors import invalid
-from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Servable
+from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Call
 
 
-def predict(servable: Servable, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
+def predict(
+  call: Call, request: predict_pb2.PredictRequest, *, as_content: bool = False
+) -> predict_pb2.PredictResponse:
   """Answers a Predict call, whatever model and version its `model_spec` names.
+
+  Args:
+    call: of the version to ask.
+    request: what is asked.
+    as_content: outputs go into `tensor_content`, not into typed fields.
 
   Raises:
     ServingError: FAILED_PRECONDITION for an unknown signature, INVALID_ARGUMENT for inputs or an
       output filter that do not fit it, or what TensorFlow says.
   """
   name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-  signature = servable.signature(name)
+  signature = call.signature(name)
   _check_inputs(signature, request.inputs)
   inputs = {key: tensor_proto.to_array(key, proto) for key, proto in request.inputs.items()}
-  outputs = _run(servable, signature, inputs, _chosen_outputs(signature, request.output_filter))
+  outputs = _run(call, signature, inputs, _chosen_outputs(signature, request.output_filter))
   response = predict_pb2.PredictResponse()
   response.model_spec.name = request.model_spec.name
-  response.model_spec.version.value = servable.version
+  response.model_spec.version.value = call.version
   response.model_spec.signature_name = name
   for key, array in outputs.items():
-    response.outputs[key].CopyFrom(tensor_proto.to_proto(array))
+    response.outputs[key].CopyFrom(tensor_proto.to_proto(array, as_content=as_content))
   return response
 
 
-def predict_arrays(servable: Servable, signature: SignatureDef, inputs: Arrays) -> Arrays:
+def predict_arrays(call: Call, signature: SignatureDef, inputs: Arrays) -> Arrays:
   """Every output of a signature; errors as `predict`."""
   _check_inputs(signature, inputs)
-  return _run(servable, signature, inputs, sorted(signature.outputs))
+  return _run(call, signature, inputs, sorted(signature.outputs))
 
 
-def _run(
-  servable: Servable, signature: SignatureDef, inputs: Arrays, outputs: Sequence[str]
-) -> Arrays:
+def _run(call: Call, signature: SignatureDef, inputs: Arrays, outputs: Sequence[str]) -> Arrays:
   missing = set(signature.defaults) - set(inputs)
   defaults = {key: tensor_proto.to_array(key, signature.defaults[key]) for key in missing}
-  return servable.run(signature, {**inputs, **defaults}, outputs)
+  return call.run(signature, {**inputs, **defaults}, outputs)
 
 
 def _check_inputs(signature: SignatureDef, names: Collection[str]) -> None:

@@ -1,42 +1,26 @@
-"""One loaded version of a model: its signatures and the TensorFlow session that computes them.
+"""One loaded version of a model: its signatures, who uses it, and what computes it."""
 
-A version 1 session, because TF Serving runs the same C++ class: equal kernels, equal errors, and
-no checks of shapes against the signature, which Python's concrete functions would add.
-"""
-
+import abc
 import contextlib
-import pathlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import tensorflow as tf
-from tensorflow.core.protobuf.config_pb2 import CallableOptions
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
-from serving.server.errors import Code, ServingError, from_number
+from serving.server.errors import Code, ServingError
 
 DEFAULT_SIGNATURE = 'serving_default'
-_MAX_CALLABLES = 64  # prepared calls kept; one for each set of outputs that clients ask for
 
 Arrays = Mapping[str, np.ndarray]
-_Call = Callable[..., Sequence[np.ndarray]]  # arrays in the order of the feeds -> of the fetches
 
 
-class Servable:
-  """A SavedModel that answers; safe to use from many threads."""
+class Servable(abc.ABC):
+  """A model that answers; safe to use from many threads."""
 
-  def __init__(
-    self,
-    name: str,
-    version: int,
-    session: tf.compat.v1.Session,
-    meta_graph: tf.compat.v1.MetaGraphDef,
-  ) -> None:
-    self.name, self.version = name, version
-    self.signatures: Mapping[str, SignatureDef] = dict(meta_graph.signature_def)
-    self._session = session
-    self._callables: dict[tuple, _Call] = {}
+  def __init__(self, name: str, version: int, signatures: Mapping[str, SignatureDef]) -> None:
+    self.name, self.version, self.signatures = name, version, signatures
     self._num_users, self._changed = 0, threading.Condition()
 
   def signature(self, name: str) -> SignatureDef:
@@ -51,24 +35,33 @@ class Servable:
       raise ServingError(Code.FAILED_PRECONDITION, message)
     return self.signatures[name]
 
-  def run(self, signature: SignatureDef, inputs: Arrays, outputs: Sequence[str]) -> Arrays:
+  @abc.abstractmethod
+  def run(
+    self,
+    signature: SignatureDef,
+    inputs: Arrays,
+    outputs: Sequence[str],
+    deadline_s: float | None = None,
+  ) -> Arrays:
     """Computes `outputs` (their names in the signature) from arrays of any shape.
+
+    Args:
+      signature: of this model, or made of its tensors.
+      inputs: by their names in the signature.
+      outputs: names in the signature.
+      deadline_s: `time.monotonic()` after which nobody waits; None for never.
 
     Raises:
       ServingError: what TensorFlow says, with its code.
     """
-    feeds = {signature.inputs[key].name: array for key, array in sorted(inputs.items())}
-    fetches = tuple(sorted({signature.outputs[key].name for key in outputs}))
-    try:
-      values = self._callable(tuple(feeds), fetches)(*feeds.values())
-    except tf.errors.OpError as error:
-      raise from_number(error.error_code, error.message) from None
-    by_tensor = dict(zip(fetches, values, strict=True))
-    return {key: by_tensor[signature.outputs[key].name] for key in outputs}
+
+  @abc.abstractmethod
+  def free(self) -> None:
+    """Gives back the memory; nobody uses it any more."""
 
   @contextlib.contextmanager
   def in_use(self) -> Iterator[None]:
-    """Keeps the session open meanwhile."""
+    """Keeps the model loaded meanwhile."""
     with self._changed:
       self._num_users += 1
     try:
@@ -82,41 +75,22 @@ class Servable:
     """Frees the model when the last user has left, or cancels them after `timeout_s`."""
     with self._changed:
       self._changed.wait_for(lambda: self._num_users == 0, timeout_s)
-    self._callables.clear()
-    self._session.close()
-
-  def _callable(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> _Call:
-    key = feeds, fetches
-    call = self._callables.get(key)
-    if call is None:
-      if len(self._callables) >= _MAX_CALLABLES:
-        self._callables.clear()
-      options = CallableOptions(feed=feeds, fetch=fetches)
-      # Private in TensorFlow, but the only door to Session::MakeCallable; `run` checks shapes.
-      call = self._callables[key] = self._session._make_callable_from_options(options)
-    return call
+    self.free()
 
 
-def load(name: str, version: int, path: pathlib.Path, tags: Sequence[str] = ('serve',)) -> Servable:
-  """Loads a SavedModel's graph that has these tags.
+class Call:
+  """One request's use of a version; adds up the time that its computation takes."""
 
-  Raises:
-    ServingError: the folder holds no model that can be loaded.
-  """
-  session = tf.compat.v1.Session(graph=tf.Graph())
-  try:
-    with session.graph.as_default():
-      meta_graph = tf.compat.v1.saved_model.load(session, list(tags), str(path))
-  except Exception as error:  # a damaged folder raises anything from DecodeError to KeyError
-    session.close()
-    raise _load_error(path, error) from error
-  return Servable(name, version, session, meta_graph)
+  def __init__(self, servable: Servable, deadline_s: float | None = None) -> None:
+    self.version, self.signatures = servable.version, servable.signatures
+    self.signature = servable.signature
+    self.runtime_s = 0.0
+    self._servable, self._deadline_s = servable, deadline_s
 
-
-def _load_error(path: pathlib.Path, error: Exception) -> ServingError:
-  if not any((path / f'saved_model.{kind}').exists() for kind in ('pb', 'pbtxt')):
-    message = f'Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}'
-    return ServingError(Code.NOT_FOUND, message)
-  if isinstance(error, tf.errors.OpError):
-    return from_number(error.error_code, error.message)
-  return ServingError(Code.INTERNAL, f'{path} could not be loaded: {error}')
+  def run(self, signature: SignatureDef, inputs: Arrays, outputs: Sequence[str]) -> Arrays:
+    """As `Servable.run`."""
+    start_s = time.perf_counter()
+    try:
+      return self._servable.run(signature, inputs, outputs, self._deadline_s)
+    finally:
+      self.runtime_s += time.perf_counter() - start_s

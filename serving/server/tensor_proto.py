@@ -44,13 +44,15 @@ def to_array(name: str, proto: tensor_pb2.TensorProto) -> np.ndarray:
     raise invalid(f'tensor parsing error: {name}') from error
 
 
-def to_proto(array: np.ndarray) -> tensor_pb2.TensorProto:
-  """The message for an array; an array of objects holds bytes."""
+def to_proto(array: np.ndarray, *, as_content: bool = False) -> tensor_pb2.TensorProto:
+  """The message for an array; an array of objects holds bytes, which never go `as_content`."""
   dtype = tf.as_dtype(array.dtype).as_datatype_enum
   proto = tensor_pb2.TensorProto(dtype=dtype)
   for size in array.shape:
     proto.tensor_shape.dim.add(size=size)
-  if dtype in _PACKED_TAGS and array.size:
+  if as_content and dtype != types_pb2.DT_STRING:
+    proto.tensor_content = _little_endian(array)
+  elif dtype in _PACKED_TAGS and array.size:
     # The wire format of a packed field is the array's memory: 30 times faster than value by value.
     proto.MergeFromString(_PACKED_TAGS[dtype] + _varint(array.nbytes) + _little_endian(array))
   else:

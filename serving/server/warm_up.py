@@ -9,9 +9,12 @@ import tensorflow as tf
 from google.protobuf import message
 from tensorflow_serving.apis import prediction_log_pb2
 
+from serving.server.classify import classify
 from serving.server.errors import Code, ServingError, from_number, invalid
+from serving.server.multi_inference import multi_inference
 from serving.server.predict import predict
-from serving.server.servable import Servable
+from serving.server.regress import regress
+from serving.server.servable import Call, Servable
 
 _FILE = 'assets.extra/tf_serving_warmup_requests'
 _MAX_RECORDS = 1000
@@ -46,7 +49,15 @@ def warm_up(servable: Servable, saved_model_dir: pathlib.Path, num_iterations: i
 
 
 def _answer(servable: Servable, log: prediction_log_pb2.PredictionLog) -> None:
-  kind = log.WhichOneof('log_type')
-  if kind != 'predict_log':
+  """Answers a record, whatever version it names."""
+  kind, call = log.WhichOneof('log_type'), Call(servable)
+  if kind == 'predict_log':
+    predict(call, log.predict_log.request)
+  elif kind == 'classify_log':
+    classify(call, log.classify_log.request, check_method=False)
+  elif kind == 'regress_log':
+    regress(call, log.regress_log.request, check_method=False)
+  elif kind == 'multi_inference_log':
+    multi_inference(call, log.multi_inference_log.request, check_method=False)
+  else:
     raise ServingError(Code.UNIMPLEMENTED, f'Unsupported log_type for warmup: {kind}')
-  predict(servable, log.predict_log.request)

@@ -45,6 +45,51 @@ def odd_model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 @pytest.fixture(scope='session')
+def example_model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+  """A model of version 1's kind, whose signatures share the tensor of serialized examples."""
+  path = tmp_path_factory.mktemp('example_model') / '1'
+  v1, utils = tf.compat.v1, tf.compat.v1.saved_model.utils
+  with tf.Graph().as_default(), v1.Session() as session:
+    inputs = v1.placeholder(tf.string, [None], 'inputs')
+    other = v1.placeholder(tf.string, [None], 'other')
+    features = {'x': tf.io.FixedLenFeature([1], tf.float32, [0.0])}
+    x = tf.io.parse_example(inputs, features)['x']
+    scores = tf.concat([x, 2 * x], axis=1)
+    classes = tf.tile([['one', 'two']], [tf.shape(x)[0], 1])
+    methods = v1.saved_model.signature_constants
+
+    def signature(source, method, **outputs):
+      infos = {key: utils.build_tensor_info(value) for key, value in outputs.items()}
+      return v1.saved_model.signature_def_utils.build_signature_def(
+        {'inputs': utils.build_tensor_info(source)}, infos, method
+      )
+
+    classify, regress = methods.CLASSIFY_METHOD_NAME, methods.REGRESS_METHOD_NAME
+    signatures = {
+      'serving_default': signature(inputs, classify, classes=classes, scores=scores),
+      'classes': signature(inputs, classify, classes=classes),
+      'scores': signature(inputs, classify, scores=scores),
+      'regress': signature(inputs, regress, outputs=x + 1),
+      'vector': signature(inputs, regress, outputs=x[:, 0] / 2),
+      'elsewhere': signature(other, regress, outputs=tf.strings.to_number(other)),
+      'no outputs': signature(inputs, classify, other=x),
+      'three outputs': signature(inputs, classify, a=x, b=x, c=x),
+      'flat scores': signature(inputs, classify, scores=x[:, 0]),
+      'whole scores': signature(inputs, classify, scores=tf.cast(scores, tf.int64)),
+      'one score': signature(inputs, classify, scores=scores[:1]),
+      'unequal': signature(inputs, classify, classes=classes[:, :1], scores=scores),
+      'wide': signature(inputs, regress, outputs=scores),
+      'one value': signature(inputs, regress, outputs=x[:1]),
+      'whole': signature(inputs, regress, outputs=tf.cast(x, tf.int64)),
+      'other output': signature(inputs, regress, other=x),
+    }
+    builder = v1.saved_model.Builder(str(path))
+    builder.add_meta_graph_and_variables(session, ['serve'], signatures)
+    builder.save()
+  return path.parent
+
+
+@pytest.fixture(scope='session')
 def base_path(saved_model: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
   """Version 1 is a generator."""
   path = tmp_path_factory.mktemp('base')
@@ -64,14 +109,24 @@ def server(base_path: pathlib.Path) -> Iterator[live.Server]:
 
 @pytest.fixture(scope='session')
 def odd_server(
-  odd_model: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
+  odd_model: pathlib.Path,
+  example_model: pathlib.Path,
+  tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[live.Server]:
   """Serves the odd model, from a configuration file and with the flags that few use."""
   base = tmp_path_factory.mktemp('odd_base')
   shutil.copytree(odd_model, base / '7')
   config = base / 'models.config'
-  config.write_text(live.config(digits=base))
-  server = live.Server(None, f'--model_config_file={config}')
+  config.write_text(live.config(digits=base, examples=example_model))
+  monitoring = base / 'monitoring.config'
+  monitoring.write_text('prometheus_config { enable: true path: "/metrics" }')
+  server = live.Server(
+    None,
+    f'--model_config_file={config}',
+    f'--monitoring_config_file={monitoring}',
+    '--rest_api_enable_cors_support',
+    '--enable_grpc_healthcheck_service',
+  )
   server.config_file = config
   try:
     server.wait_for('Serving digits')

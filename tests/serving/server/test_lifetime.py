@@ -68,7 +68,7 @@ def test_first_version_that_fails_ends_with_255(saved_model: pathlib.Path, tmp_p
   (tmp_path / '1' / 'assets.extra' / 'tf_serving_warmup_requests').write_bytes(b'no records')
   server = live.Server(tmp_path, *QUICK)
   line = server.wait_for('Failed to start server. Error: ')
-  assert 'servable(s) did not become available: digits' in line
+  assert '1 servable(s) did not become available: {{{name: digits version: 1} due to' in line
   assert server.exit_code() == 255
   server.channel.close()
   assert not [line for line in server.lines if 'Traceback' in line]

@@ -13,8 +13,9 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
 
-from serving.server import models, ports, rest_service
+from serving.server import inference, metrics, models, ports, rest_api, rest_service
 from serving.server.errors import HTTP_STATUS, ServingError
+from serving.server.options import Options
 from tests.serving.server import live
 
 SEEDS, LABELS = [3, 1, 2**40], [0, 2, 1]
@@ -194,7 +195,6 @@ def test_metadata(server: live.Server):
       'Servable not found for request: Specific(m, 7)',
     ),
     ('POST', f'{MODEL}/labels/l:predict', 400, 'Unrecognized servable version label: l'),
-    ('POST', f'{MODEL}:classify', 501, 'classify is not implemented by this server.'),
   ],
 )
 def test_path_errors(server: live.Server, method, path, code, text):
@@ -416,6 +416,11 @@ def test_hostile_bodies_are_the_clients_mistake(server: live.Server, body: bytes
   json.loads(reply)
 
 
+def api() -> rest_api.RestApi:
+  """Serves no model."""
+  return rest_api.RestApi(inference.Inference(models.Models(), metrics.Metrics(), Options()))
+
+
 @pytest.mark.parametrize(
   'body',
   [
@@ -424,7 +429,7 @@ def test_hostile_bodies_are_the_clients_mistake(server: live.Server, body: bytes
   ],
 )
 def test_body_that_does_not_arrive_is_a_408(body: bytes):
-  service = rest_service.RestService(models.Models(), 1, None, body_timeout_s=0.2)
+  service = rest_service.RestService(api(), 1, None, body_timeout_s=0.2)
   (port,) = live.free_ports(1)
 
   async def ask() -> bytes:
@@ -447,9 +452,9 @@ def test_body_that_does_not_arrive_is_a_408(body: bytes):
 
 def test_call_that_takes_too_long_is_a_504():
   release = threading.Event()
-  service = rest_service.RestService(models.Models(), 1, timeout_s=0.01)
+  service = rest_service.RestService(api(), 1, timeout_s=0.01)
   with pytest.raises(ServingError, match='DEADLINE_EXCEEDED') as caught:
-    asyncio.run(service._in_pool(lambda body: release.wait(60) or body, b'', False))
+    asyncio.run(service._in_pool(lambda body, _: release.wait(60) or body, b'', False))
   release.set()
   assert HTTP_STATUS[caught.value.code] == 504
 

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from serving import warmup
-from serving.server import servable, warm_up
+from serving.server import saved_model as saved_models
+from serving.server import warm_up
 from serving.server.errors import Code, ServingError
 
 LATENT = {'latent': np.zeros([2, 8], np.float32), 'label': np.array([0, 1])}
@@ -15,20 +16,22 @@ LATENT = {'latent': np.zeros([2, 8], np.float32), 'label': np.array([0, 1])}
 
 @pytest.fixture(scope='module')
 def loaded(saved_model: pathlib.Path):
-  loaded = servable.load('m', 5, saved_model)
+  loaded = saved_models.load('m', 5, saved_model)
   yield loaded
   loaded.close()
 
 
-def test_runs_by_name(loaded: servable.Servable):
+def test_runs_by_name(loaded: saved_models.SavedModel):
   signature = loaded.signature('from_latent')
   outputs = loaded.run(signature, LATENT, ['images'])
   assert outputs['images'].shape == (2, 8, 8, 1)
   assert loaded.signature('') is loaded.signature('serving_default')
 
 
-def test_prepared_calls_are_bounded(loaded: servable.Servable, monkeypatch: pytest.MonkeyPatch):
-  monkeypatch.setattr(servable, '_MAX_CALLABLES', 1)
+def test_prepared_calls_are_bounded(
+  loaded: saved_models.SavedModel, monkeypatch: pytest.MonkeyPatch
+):
+  monkeypatch.setattr(saved_models, '_MAX_CALLABLES', 1)
   for name, inputs in (
     ('from_latent', LATENT),
     ('score', {'images': np.zeros([1, 8, 8, 1], np.float32), 'label': np.array([0])}),
@@ -39,7 +42,7 @@ def test_prepared_calls_are_bounded(loaded: servable.Servable, monkeypatch: pyte
 
 
 def test_close_waits_for_users(saved_model: pathlib.Path):
-  loaded = servable.load('m', 1, saved_model)
+  loaded = saved_models.load('m', 1, saved_model)
   with loaded.in_use():
     closing = threading.Thread(target=loaded.close)
     closing.start()
@@ -51,7 +54,7 @@ def test_close_waits_for_users(saved_model: pathlib.Path):
 
 
 def test_close_can_lose_patience(saved_model: pathlib.Path):
-  loaded = servable.load('m', 1, saved_model)
+  loaded = saved_models.load('m', 1, saved_model)
   with loaded.in_use():
     loaded.close(0.01)
 
@@ -69,12 +72,12 @@ def test_damaged_folders(saved_model: pathlib.Path, tmp_path: pathlib.Path, dama
     else:
       graph.write_bytes(b'\xff' * 9 if damage == 'bad graph' else graph.read_bytes()[:-99])
   with pytest.raises(ServingError) as caught:
-    servable.load('m', 1, path)
+    saved_models.load('m', 1, path)
   assert str(path) in caught.value.message
   assert (caught.value.code is Code.NOT_FOUND) == (damage == 'empty')
 
 
-def test_warm_up_answers_every_record(loaded: servable.Servable, saved_model: pathlib.Path):
+def test_warm_up_answers_every_record(loaded: saved_models.SavedModel, saved_model: pathlib.Path):
   assert warm_up.warm_up(loaded, saved_model) == 6
 
 
@@ -94,11 +97,13 @@ def records(saved_model: pathlib.Path) -> list[bytes]:
   return [warmup._log(request).SerializeToString() for request in warmup.read_warmup(saved_model)]
 
 
-def test_no_warm_up_file_is_fine(loaded: servable.Servable, folder: pathlib.Path):
+def test_no_warm_up_file_is_fine(loaded: saved_models.SavedModel, folder: pathlib.Path):
   assert warm_up.warm_up(loaded, folder) == 0
 
 
-def test_one_failing_record_fails(loaded: servable.Servable, saved_model, folder: pathlib.Path):
+def test_one_failing_record_fails(
+  loaded: saved_models.SavedModel, saved_model, folder: pathlib.Path
+):
   request = next(iter(warmup.read_warmup(saved_model)))
   request.inputs['label'].CopyFrom(tf.make_tensor_proto([99], tf.int64))
   write(folder, *records(saved_model), warmup._log(request).SerializeToString())
@@ -107,7 +112,10 @@ def test_one_failing_record_fails(loaded: servable.Servable, saved_model, folder
 
 
 def test_too_many_records_fail(
-  loaded: servable.Servable, saved_model, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+  loaded: saved_models.SavedModel,
+  saved_model,
+  folder: pathlib.Path,
+  monkeypatch: pytest.MonkeyPatch,
 ):
   monkeypatch.setattr(warm_up, '_MAX_RECORDS', 2)
   write(folder, *records(saved_model))
@@ -126,7 +134,7 @@ def test_records_that_are_no_request_fail(loaded, folder: pathlib.Path, contents
 
 
 @pytest.mark.parametrize('num_bytes', [5, 30, -1])
-def test_cut_file_fails(loaded: servable.Servable, saved_model, folder, num_bytes: int):
+def test_cut_file_fails(loaded: saved_models.SavedModel, saved_model, folder, num_bytes: int):
   contents = (saved_model / warmup.WARMUP_FILE).read_bytes()
   (folder / warmup.WARMUP_FILE).write_bytes(contents[:num_bytes])
   with pytest.raises(ServingError, match='verify your warmup data') as caught:
