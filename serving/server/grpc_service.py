@@ -7,6 +7,7 @@ from concurrent import futures
 from typing import Any, TypeVar
 
 import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import (
   classification_pb2,
   get_model_metadata_pb2,
@@ -46,7 +47,17 @@ def create_server(inference: Inference, served: ModelSet, options: Options) -> g
   model = _Model(inference.models, served, inference.metrics)
   prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, server)
   model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, server)
+  if options.enable_grpc_healthcheck_service:
+    _add_health(server)
   return server
+
+
+def _add_health(server: grpc.Server) -> None:
+  """Ports open when models are loaded: who can ask is told that all is well."""
+  servicer = health.HealthServicer()
+  for service in ('', 'ModelService', 'PredictionService'):
+    servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
+  health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
 
 
 def _channel_arguments(text: str) -> list[tuple[str, int | str]]:

@@ -10,6 +10,7 @@ from typing import Any
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving.server import config_files, grpc_service, model_set, ports
+from serving.server import tls as tls_files
 from serving.server.config_messages import MonitoringConfig
 from serving.server.errors import ServingError
 from serving.server.inference import Inference
@@ -111,13 +112,16 @@ async def _listening(
   runner = rest.runner(_GRACE_S)
   await runner.setup()
   grpc_server = grpc_service.create_server(inference, served, options)
+  http_server = None
   try:
-    if options.port:
-      ports.open_grpc(grpc_server, options.host, options.port)
+    tls = tls_files.credentials(options.ssl_config_file)
+    ports.open_grpc(grpc_server, options.host, options.port, options.grpc_socket_path, tls)
     if options.rest_api_port:
-      await ports.open_http(runner, options.host, options.rest_api_port)
+      http_server = await ports.open_http(runner, options.host, options.rest_api_port)
     yield
   finally:
+    if http_server is not None:
+      http_server.close()
     stopped = grpc_server.stop(_GRACE_S)
     await runner.cleanup()
     await asyncio.to_thread(stopped.wait)
@@ -133,6 +137,8 @@ def _ready_line(options: Options, models: Models) -> str:
   doors = []
   if options.port:
     doors.append(f'gRPC {ports.address(options.host, options.port)}')
+  if options.grpc_socket_path:
+    doors.append(f'gRPC unix:{options.grpc_socket_path}')
   if options.rest_api_port:
     doors.append(f'REST http://{ports.address(options.host, options.rest_api_port)}/v1/models/')
   where = ' and '.join(doors) or 'no port, as --port and --rest_api_port are 0'

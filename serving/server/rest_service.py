@@ -16,6 +16,7 @@ _API = re.compile(r'/v1/.*', re.IGNORECASE | re.DOTALL)
 _MAX_BODY_BYTES = 2**31 - 1  # as gRPC's
 _MAX_INFLATED_BYTES = 100 * 2**20
 _BODY_TIMEOUT_S = 60.0  # for a body to arrive, not for its computation
+_IDLE_TIMEOUT_S = 75.0  # between the requests of a connection
 _CORS = {
   'Access-Control-Allow-Origin': '*',
   'Access-Control-Allow-Methods': 'POST, GET',
@@ -59,6 +60,7 @@ class RestService:
       application,
       access_log=None,
       auto_decompress=False,
+      keepalive_timeout=_IDLE_TIMEOUT_S,
       shutdown_timeout=grace_s,
       lingering_time=1.0,
     )
@@ -78,6 +80,8 @@ class RestService:
 
   async def _answer(self, request: web.Request, path: str) -> web.Response:
     try:
+      if (size := request.content_length or 0) > _MAX_BODY_BYTES:
+        raise web.HTTPRequestEntityTooLarge(_MAX_BODY_BYTES, size)
       body = await asyncio.wait_for(request.read(), self._body_timeout_s)
       gzipped = 'gzip' in request.headers.get('Content-Encoding', '')
       work = self._api.work(request.method, path)

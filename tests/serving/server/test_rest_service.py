@@ -1,5 +1,6 @@
 import asyncio
 import base64
+import contextlib
 import gzip
 import http.client
 import json
@@ -421,33 +422,99 @@ def api() -> rest_api.RestApi:
   return rest_api.RestApi(inference.Inference(models.Models(), metrics.Metrics(), Options()))
 
 
-@pytest.mark.parametrize(
-  'body',
-  [
-    b'Content-Length: 9\r\n\r\nhalf',
-    b'Transfer-Encoding: chunked\r\n\r\nno size\r\n',
-  ],
-)
-def test_body_that_does_not_arrive_is_a_408(body: bytes):
-  service = rest_service.RestService(api(), 1, None, body_timeout_s=0.2)
+def slowly(*parts: bytes, **timeouts_s: float) -> bytes:
+  """What a server says to a client that sends parts with pauses, and no more."""
+  head_timeout_s = timeouts_s.pop('head_timeout_s', 30)
+  service = rest_service.RestService(api(), 1, None, **timeouts_s)
   (port,) = live.free_ports(1)
 
   async def ask() -> bytes:
     runner = service.runner(0)
     await runner.setup()
-    await ports.open_http(runner, '127.0.0.1', port)
+    http_server = await ports.open_http(runner, '127.0.0.1', port, head_timeout_s)
     reader, writer = await asyncio.open_connection('127.0.0.1', port)
-    head, _, rest = body.partition(b'\r\n\r\n')
-    writer.write(b'POST /v1/models/digits:predict HTTP/1.1\r\nHost: x\r\n' + head + b'\r\n\r\n')
-    await asyncio.sleep(0.05)  # the head alone reaches the handler, which then reads the body
-    writer.write(rest)
-    reply = await reader.read()
+    for part in parts:
+      writer.write(part)
+      await asyncio.sleep(0.05)
+    try:
+      reply = await asyncio.wait_for(reader.read(), 60)
+    except ConnectionResetError:
+      reply = b''
     writer.close()
-    await writer.wait_closed()
+    with contextlib.suppress(ConnectionResetError):
+      await writer.wait_closed()
+    http_server.close()
     await runner.cleanup()
     return reply
 
-  assert asyncio.run(ask()).startswith(b'HTTP/1.1 408')
+  return asyncio.run(ask())
+
+
+POST = b'POST /v1/models/digits:predict HTTP/1.1\r\nHost: x\r\n'
+
+
+@pytest.mark.parametrize(
+  'body',
+  [
+    (b'Content-Length: 9\r\n\r\n', b'half'),
+    (b'Transfer-Encoding: chunked\r\n\r\n', b'no size\r\n'),
+  ],
+)
+def test_body_that_does_not_arrive_is_a_408(body: tuple[bytes, bytes]):
+  assert slowly(POST, *body, body_timeout_s=0.2).startswith(b'HTTP/1.1 408')
+
+
+@pytest.mark.parametrize('parts', [[], [POST], [POST, b'X: y\r', b'\nZ: ']])
+def test_head_that_does_not_arrive_ends_the_connection(parts: list[bytes]):
+  assert slowly(*parts, head_timeout_s=0.3) == b''
+
+
+def test_head_in_pieces_is_fine():
+  pieces = POST[:9], POST[9:], b'Connection: close\r\n\r', b'\n'
+  assert slowly(*pieces).startswith(b'HTTP/1.1 400')  # there is no JSON
+
+
+def test_head_that_has_no_end_is_cut_off():
+  assert b' 400 Bad Request' in slowly(POST, b'X: ' + b'y' * 100_000)[:30]
+
+
+def test_body_that_is_announced_too_large():
+  head = POST + b'Connection: close\r\nContent-Length: 9999999999\r\n\r\n'
+  assert slowly(head).startswith(b'HTTP/1.1 413')  # at once, without reading it
+
+
+def test_gzip_that_would_fill_the_memory_is_refused(server: live.Server):
+  bomb = gzip.compress(bytes(101 * 2**20))
+  status, reply = server.rest(f'{MODEL}:predict', bomb, Content_Encoding='gzip')
+  assert (status, json.loads(reply)) == (
+    400,
+    {'error': 'JSON Parse error: The document is empty'},
+  )
+
+
+def headers(server: live.Server, method: str, path: str, **headers: str) -> dict[str, str]:
+  connection = http.client.HTTPConnection('127.0.0.1', server.rest_port, timeout=60)
+  connection.request(method, path, headers=headers)
+  response = connection.getresponse()
+  response.read()
+  connection.close()
+  return {'status': str(response.status), **dict(response.getheaders())}
+
+
+def test_cors(odd_server: live.Server):
+  for method in ('GET', 'OPTIONS'):
+    found = headers(odd_server, method, MODEL, Origin='https://somewhere')
+    assert found['status'] == '200'
+    assert found['Access-Control-Allow-Origin'] == '*'
+    assert found['Access-Control-Allow-Methods'] == 'POST, GET'
+    assert found['Access-Control-Allow-Headers'] == 'Content-Type'
+  for origin in ({}, {'Origin': 'file://x'}):
+    assert headers(odd_server, 'OPTIONS', MODEL, **origin)['status'] == '400'
+
+
+def test_cors_is_off_unless_asked_for(server: live.Server):
+  assert 'Access-Control-Allow-Origin' not in headers(server, 'GET', MODEL)
+  assert headers(server, 'OPTIONS', MODEL, Origin='https://somewhere')['status'] == '400'
 
 
 def test_call_that_takes_too_long_is_a_504():
