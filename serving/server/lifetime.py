@@ -39,9 +39,10 @@ async def serve(options: Options) -> None:
     asyncio.get_running_loop().add_signal_handler(number, stop.set)
   config, inference = _config(options), Inference(Models(), Metrics(), options)
   monitoring = config_files.read_at_start(options.monitoring_config_file, MonitoringConfig)
+  loader = Loader(options, inference.metrics)
   served = ModelSet(
     inference.models,
-    Loader(options, inference.metrics).make,
+    loader.make,
     labels_before_versions=options.allow_version_labels_for_unavailable_models,
   )
   try:
@@ -52,6 +53,7 @@ async def serve(options: Options) -> None:
         _log.info('Stopping: no new requests, %g s for those that run', _GRACE_S)
   finally:
     await asyncio.to_thread(served.stop, _GRACE_S)
+    await asyncio.to_thread(loader.stop)
 
 
 def _config(options: Options) -> ModelServerConfig:

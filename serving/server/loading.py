@@ -3,20 +3,33 @@
 import pathlib
 import time
 
-from serving.server import saved_model, warm_up
+from serving.server import config_files, saved_model, warm_up
+from serving.server.batch_scheduler import Scheduler
+from serving.server.batched import Batched
+from serving.server.batching_parameters import Parameters, parameters
+from serving.server.config_messages import BatchingParameters
 from serving.server.errors import Code, ServingError
 from serving.server.metrics import Metrics
-from serving.server.options import Options
+from serving.server.options import Options, StartError
 from serving.server.servable import Servable
 from serving.server.version_policy import Choice
 from serving.server.versions import ModelVersions, Timing
+
+_PER_MODEL = 'batching_params.pbtxt'
 
 
 class Loader:
   """Loads models as the flags ask for."""
 
   def __init__(self, options: Options, metrics: Metrics) -> None:
+    """Loads nothing yet.
+
+    Raises:
+      StartError: 255, the file of batching parameters is wrong.
+    """
     self._options, self._metrics = options, metrics
+    self._batching = _batching_parameters(options.batching_parameters_file)
+    self._scheduler = Scheduler(self._batching.num_threads) if options.enable_batching else None
     self._timing = Timing(
       poll_s=options.file_system_poll_wait_seconds,
       max_retries=options.max_num_load_retries,
@@ -33,7 +46,9 @@ class Loader:
     Raises:
       ServingError: it can't be loaded, or a warm-up record failed.
     """
-    loaded = saved_model.load(name, version, path, self._options.saved_model_tags.split(','))
+    loaded = self._batched(
+      saved_model.load(name, version, path, self._options.saved_model_tags.split(',')), path
+    )
     if self._options.enable_model_warmup:
       try:
         self._warm_up(loaded, path)
@@ -41,6 +56,27 @@ class Loader:
         loaded.close()
         raise
     return loaded
+
+  def stop(self) -> None:
+    """Ends the threads that compute batches."""
+    if self._scheduler is not None:
+      self._scheduler.stop()
+
+  def _batched(self, loaded: Servable, path: pathlib.Path) -> Servable:
+    """With queues, if the flags or the version's own file ask for them."""
+    if self._scheduler is None:
+      return loaded
+    if not self._options.enable_per_model_batching_parameters:
+      return Batched(loaded, self._scheduler, self._batching)
+    file = path / _PER_MODEL
+    if not file.exists():
+      return loaded
+    try:
+      own = parameters(config_files.read(str(file), BatchingParameters))
+    except ServingError:
+      loaded.close()
+      raise
+    return Batched(loaded, self._scheduler, own)
 
   def _warm_up(self, loaded: Servable, path: pathlib.Path) -> None:
     start_s, status = time.perf_counter(), Code.OK
@@ -53,3 +89,10 @@ class Loader:
     finally:
       micros = (time.perf_counter() - start_s) * 1e6
       self._metrics.model_warmup_latency.observe(micros, str(path), status.name)
+
+
+def _batching_parameters(path: str) -> Parameters:
+  try:
+    return parameters(config_files.read_at_start(path, BatchingParameters))
+  except ServingError as error:
+    raise StartError(f'Failed to start server. Error: {error}', 255) from error

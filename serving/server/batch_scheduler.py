@@ -1,0 +1,175 @@
+"""Queues of requests that wait to be computed together, and the threads that compute them.
+
+A batch is taken when a thread is free and the batch is full, or has waited as long as it may. While
+all threads are busy, batches fill up.
+"""
+
+import concurrent.futures
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from serving.server.batching_parameters import Parameters
+from serving.server.errors import Code, ServingError, invalid
+from serving.server.servable import Arrays
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class Task:
+  """Rows of one request."""
+
+  inputs: Arrays
+  num_rows: int
+  deadline_s: float | None  # monotonic
+  outputs: concurrent.futures.Future[Arrays] = dataclasses.field(
+    default_factory=concurrent.futures.Future
+  )
+
+
+class Batch:
+  """Tasks that are computed together."""
+
+  def __init__(self) -> None:
+    self.tasks: list[Task] = []
+    self.num_rows, self.opened_s = 0, time.monotonic()
+
+
+class Scheduler:
+  """Threads that serve all queues in turn."""
+
+  def __init__(self, num_threads: int) -> None:
+    self._changed, self._stopped = threading.Condition(), False
+    self._queues: list[Queue] = []
+    self._threads = [
+      threading.Thread(target=self._run, name=f'batches {i}', daemon=True)
+      for i in range(num_threads)
+    ]
+    for thread in self._threads:
+      thread.start()
+
+  def queue(self, parameters: Parameters, compute: Callable[[list[Task]], None]) -> 'Queue':
+    """A new queue; `compute` settles the outputs of its tasks, or raises for all of them."""
+    queue = Queue(self._changed, parameters, compute)
+    with self._changed:
+      self._queues.append(queue)
+    return queue
+
+  def remove(self, queue: 'Queue') -> None:
+    """Forgets a queue; who still waits in it gets UNAVAILABLE."""
+    with self._changed:
+      self._queues.remove(queue)
+      tasks = [task for batch in queue.batches for task in batch.tasks]
+    for task in tasks:
+      task.outputs.set_exception(ServingError(Code.UNAVAILABLE, 'The model is being unloaded.'))
+
+  def stop(self) -> None:
+    """Ends the threads when they have computed what they began."""
+    with self._changed:
+      self._stopped = True
+      self._changed.notify_all()
+    for thread in self._threads:
+      thread.join()
+
+  def _run(self) -> None:
+    while (taken := self._take()) is not None:
+      _process(*taken)
+
+  def _take(self) -> tuple['Queue', Batch] | None:
+    """The next batch that may be computed; None at the end."""
+    with self._changed:
+      while not self._stopped:
+        for i, queue in enumerate(self._queues):
+          if queue.is_due():
+            self._queues.append(self._queues.pop(i))  # the others come first next time
+            return queue, queue.batches.pop(0)
+        self._changed.wait(min((q.wait_s() for q in self._queues if q.batches), default=None))
+    return None
+
+
+class Queue:
+  """Batches of requests for the same inputs and outputs; made by `Scheduler.queue`."""
+
+  def __init__(
+    self,
+    changed: threading.Condition,
+    parameters: Parameters,
+    compute: Callable[[list[Task]], None],
+  ) -> None:
+    self.batches: list[Batch] = []
+    self.compute = compute
+    self._changed, self._parameters = changed, parameters
+
+  def add(self, tasks: list[Task]) -> None:
+    """Puts all tasks of a request in, or none.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT, one has more rows than a batch; UNAVAILABLE, there is no room.
+    """
+    limit = self._parameters.max_batch_size
+    for task in tasks:
+      if task.num_rows > limit:
+        raise invalid(f'Task size {task.num_rows} is larger than maximum input batch size {limit}')
+    with self._changed:
+      before = len(self.batches)
+      new = self._new_batches(tasks)
+      if new and before + new > self._parameters.max_enqueued_batches:
+        raise ServingError(
+          Code.UNAVAILABLE,
+          'The batch scheduling queue to which this task was submitted is full',
+        )
+      for task in tasks:
+        self._put(task)
+      self._changed.notify_all()
+
+  def is_due(self) -> bool:
+    """Whether the first batch may be computed now."""
+    return bool(self.batches) and self.wait_s() <= 0
+
+  def wait_s(self) -> float:
+    """Seconds until the first batch is due, if nothing else comes."""
+    first = self.batches[0]
+    if len(self.batches) > 1 or first.num_rows >= self._parameters.max_batch_size:
+      return 0.0
+    return first.opened_s + self._parameters.timeout_s - time.monotonic()
+
+  def _new_batches(self, tasks: list[Task]) -> int:
+    """How many batches more these tasks need."""
+    free = self._parameters.max_batch_size - self.batches[-1].num_rows if self.batches else 0
+    count = 0
+    for task in tasks:
+      if task.num_rows > free:
+        count, free = count + 1, self._parameters.max_batch_size
+      free -= task.num_rows
+    return count
+
+  def _put(self, task: Task) -> None:
+    limit = self._parameters.max_batch_size
+    if not self.batches or self.batches[-1].num_rows + task.num_rows > limit:
+      self.batches.append(Batch())
+    self.batches[-1].tasks.append(task)
+    self.batches[-1].num_rows += task.num_rows
+
+
+def _process(queue: Queue, batch: Batch) -> None:
+  """Computes a batch; every task is settled afterwards."""
+  now_s = time.monotonic()
+  try:
+    if all(t.deadline_s is not None and t.deadline_s <= now_s for t in batch.tasks):
+      message = 'Run() timeout exceeded while waiting in batching queue'
+      raise ServingError(Code.RESOURCE_EXHAUSTED, message)
+    queue.compute(batch.tasks)
+  except ServingError as error:
+    _fail(batch, error)
+  except Exception as error:  # a defect: nobody may wait for ever
+    _log.exception('A batch could not be computed')
+    _fail(batch, error)
+
+
+def _fail(batch: Batch, error: Exception) -> None:
+  for task in batch.tasks:
+    if not task.outputs.done():
+      task.outputs.set_exception(error)

@@ -1,0 +1,108 @@
+"""A model that computes the requests of several clients together."""
+
+import bisect
+import threading
+from collections.abc import Iterable, Sequence
+
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
+
+from serving.server import batch_arrays
+from serving.server.batch_scheduler import Queue, Scheduler, Task
+from serving.server.batching_parameters import Parameters
+from serving.server.servable import Arrays, Servable
+
+_Names = frozenset[tuple[str, str]]  # in a signature and in the graph
+_Key = tuple[_Names, _Names]  # what goes in and comes out
+
+
+class Batched(Servable):
+  """Answers as `inner`, which it owns, with a queue for each set of inputs and outputs."""
+
+  def __init__(self, inner: Servable, scheduler: Scheduler, parameters: Parameters) -> None:
+    super().__init__(inner.name, inner.version, inner.signatures)
+    self._inner, self._scheduler, self._parameters = inner, scheduler, parameters
+    self._queues: dict[tuple, Queue] = {}
+    self._lock = threading.Lock()
+    self._declared = {_key(s, s.inputs, s.outputs) for s in inner.signatures.values()}
+
+  def run(
+    self,
+    signature: SignatureDef,
+    inputs: Arrays,
+    outputs: Sequence[str],
+    deadline_s: float | None = None,
+  ) -> Arrays:
+    """As in `Servable`; outputs need a row for each of the inputs.
+
+    Requests for other tensors than a whole signature's are computed alone, as in TF Serving.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT, the inputs have no common first dimension or too many rows;
+        UNAVAILABLE, the queue is full; RESOURCE_EXHAUSTED, the deadline passed in it;
+        FAILED_PRECONDITION, requests do not fit each other, or outputs the rows; or as in
+        `Servable`.
+    """
+    if _key(signature, inputs, outputs) not in self._declared:
+      return self._inner.run(signature, inputs, outputs, deadline_s)
+    num_rows = batch_arrays.num_rows(inputs)
+    if not num_rows:
+      return self._inner.run(signature, inputs, outputs, deadline_s)
+    tasks = self._tasks(inputs, num_rows, deadline_s)
+    self._queue(signature, inputs, outputs).add(tasks)
+    parts = [task.outputs.result() for task in tasks]
+    if len(parts) == 1:
+      return parts[0]
+    return batch_arrays.merge(parts, padded_rows=num_rows, pad_lengths=False)
+
+  def free(self) -> None:
+    """Frees the model behind it."""
+    for queue in self._queues.values():
+      self._scheduler.remove(queue)
+    self._inner.free()
+
+  def _tasks(self, inputs: Arrays, num_rows: int, deadline_s: float | None) -> list[Task]:
+    step = self._parameters.max_batch_size if self._parameters.split_large_requests else num_rows
+    return [
+      Task(
+        {name: array[start : start + step] for name, array in inputs.items()},
+        min(step, num_rows - start),
+        deadline_s,
+      )
+      for start in range(0, num_rows, step)
+    ]
+
+  def _queue(self, signature: SignatureDef, inputs: Arrays, outputs: Sequence[str]) -> Queue:
+    # Types are in the key: a request with a wrong one fails alone.
+    types = tuple(sorted((name, array.dtype.str) for name, array in inputs.items()))
+    key = (*_key(signature, inputs, outputs), types)
+
+    def compute(tasks: list[Task]) -> None:
+      self._compute(signature, tasks, outputs)
+
+    with self._lock:
+      if key not in self._queues:
+        self._queues[key] = self._scheduler.queue(self._parameters, compute)
+      return self._queues[key]
+
+  def _compute(self, signature: SignatureDef, tasks: list[Task], outputs: Sequence[str]) -> None:
+    sizes = [task.num_rows for task in tasks]
+    padded_rows = _round_up(sum(sizes), self._parameters.allowed_batch_sizes)
+    inputs = batch_arrays.merge(
+      [task.inputs for task in tasks],
+      padded_rows=padded_rows,
+      pad_lengths=self._parameters.pad_variable_length_inputs,
+    )
+    arrays = self._inner.run(signature, inputs, outputs)
+    for task, part in zip(tasks, batch_arrays.split(arrays, sizes, padded_rows), strict=True):
+      task.outputs.set_result(part)
+
+
+def _key(signature: SignatureDef, inputs: Iterable[str], outputs: Iterable[str]) -> _Key:
+  return (
+    frozenset((name, signature.inputs[name].name) for name in inputs),
+    frozenset((name, signature.outputs[name].name) for name in outputs),
+  )
+
+
+def _round_up(size: int, allowed: Sequence[int]) -> int:
+  return allowed[bisect.bisect_left(allowed, size)] if allowed else size
