@@ -21,6 +21,7 @@ from tensorflow_serving.apis import (
   regression_pb2,
 )
 
+from serving.server import profiler
 from serving.server.errors import Code, ServingError, invalid
 from serving.server.inference import Inference
 from serving.server.metrics import Metrics
@@ -49,6 +50,8 @@ def create_server(inference: Inference, served: ModelSet, options: Options) -> g
   model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, server)
   if options.enable_grpc_healthcheck_service:
     _add_health(server)
+  if options.enable_profiler:
+    server.add_generic_rpc_handlers([profiler.handler()])
   return server
 
 

@@ -3,7 +3,7 @@
 import pathlib
 import time
 
-from serving.server import config_files, saved_model, warm_up
+from serving.server import config_files, saved_model, tflite_model, warm_up
 from serving.server.batch_scheduler import Scheduler
 from serving.server.batched import Batched
 from serving.server.batching_parameters import Parameters, parameters
@@ -46,9 +46,11 @@ class Loader:
     Raises:
       ServingError: it can't be loaded, or a warm-up record failed.
     """
-    loaded = self._batched(
-      saved_model.load(name, version, path, self._options.saved_model_tags.split(',')), path
-    )
+    if self._options.prefer_tflite_model and (path / tflite_model.FILE).exists():
+      model: Servable = tflite_model.load(name, version, path)
+    else:
+      model = saved_model.load(name, version, path, self._options.saved_model_tags.split(','))
+    loaded = self._batched(model, path)
     if self._options.enable_model_warmup:
       try:
         self._warm_up(loaded, path)
