@@ -3,7 +3,9 @@
 import pathlib
 import time
 
-from serving.server import config_files, saved_model, tflite_model, warm_up
+import tensorflow as tf
+
+from serving.server import config_files, saved_model, tflite_model, warm_up, xla
 from serving.server.batch_scheduler import Scheduler
 from serving.server.batched import Batched
 from serving.server.batching_parameters import Parameters, parameters
@@ -28,6 +30,8 @@ class Loader:
       StartError: 255, the file of batching parameters is wrong.
     """
     self._options, self._metrics = options, metrics
+    self._session_config = _session_config(options)
+    xla.allow(allowed=options.xla_cpu_compilation_enabled)
     self._batching = _batching_parameters(options.batching_parameters_file)
     self._scheduler = Scheduler(self._batching.num_threads) if options.enable_batching else None
     self._timing = Timing(
@@ -49,7 +53,8 @@ class Loader:
     if self._options.prefer_tflite_model and (path / tflite_model.FILE).exists():
       model: Servable = tflite_model.load(name, version, path)
     else:
-      model = saved_model.load(name, version, path, self._options.saved_model_tags.split(','))
+      tags = self._options.saved_model_tags.split(',')
+      model = saved_model.load(name, version, path, tags, self._session_config)
     loaded = self._batched(model, path)
     if self._options.enable_model_warmup:
       try:
@@ -98,3 +103,11 @@ def _batching_parameters(path: str) -> Parameters:
     return parameters(config_files.read_at_start(path, BatchingParameters))
   except ServingError as error:
     raise StartError(f'Failed to start server. Error: {error}', 255) from error
+
+
+def _session_config(options: Options) -> tf.compat.v1.ConfigProto:
+  both = options.tensorflow_session_parallelism
+  return tf.compat.v1.ConfigProto(
+    intra_op_parallelism_threads=options.tensorflow_intra_op_parallelism or both,
+    inter_op_parallelism_threads=options.tensorflow_inter_op_parallelism or both,
+  )

@@ -41,6 +41,7 @@ class Options:
   tensorflow_session_parallelism: int = 0
   tensorflow_intra_op_parallelism: int = 0
   tensorflow_inter_op_parallelism: int = 0
+  xla_cpu_compilation_enabled: bool = False
   enable_signature_method_name_check: bool = False
   enable_serialization_as_tensor_content: bool = False
 

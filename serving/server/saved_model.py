@@ -69,14 +69,18 @@ class SavedModel(Servable):
 
 
 def load(
-  name: str, version: int, path: pathlib.Path, tags: Sequence[str] = ('serve',)
+  name: str,
+  version: int,
+  path: pathlib.Path,
+  tags: Sequence[str] = ('serve',),
+  config: tf.compat.v1.ConfigProto | None = None,
 ) -> SavedModel:
-  """Loads a SavedModel's graph that has these tags.
+  """Loads a SavedModel's graph that has these tags into a session of that configuration.
 
   Raises:
     ServingError: the folder holds no model that can be loaded.
   """
-  session = tf.compat.v1.Session(graph=tf.Graph())
+  session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
   try:
     with session.graph.as_default():
       meta_graph = tf.compat.v1.saved_model.load(session, list(tags), str(path))

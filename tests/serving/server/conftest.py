@@ -5,7 +5,14 @@ from collections.abc import Iterator
 import pytest
 import tensorflow as tf
 
+from serving.server import xla
 from tests.serving.server import live
+
+
+@pytest.fixture(autouse=True)
+def _xla_stays_on(monkeypatch: pytest.MonkeyPatch) -> None:
+  """The switch is the whole process's: loaders in tests leave it alone."""
+  monkeypatch.setattr(xla, 'allow', lambda *, allowed: None)
 
 
 @pytest.fixture(scope='session')
@@ -24,6 +31,9 @@ def odd_model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     ),
     'echo': tf.function(
       lambda text: {'text': text, 'text_bytes': text + b''}, input_signature=[text]
+    ),
+    'compiled': tf.function(
+      lambda number: {'out': number + 1}, input_signature=[number], jit_compile=True
     ),
     'rows': tf.function(
       lambda number: {'first': number[:1], 'all': number}, input_signature=[number]

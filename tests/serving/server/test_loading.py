@@ -1,0 +1,86 @@
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import grpc
+import numpy as np
+import pytest
+
+from serving.server import loading
+from serving.server.errors import ServingError
+from serving.server.metrics import Metrics
+from serving.server.options import Options
+from tests.serving.server import live
+
+NUMBER = {'number': np.ones([2, 1], np.float32)}
+
+
+def load(path: pathlib.Path, metrics: Metrics | None = None, **options):
+  loader = loading.Loader(Options(**options), metrics or Metrics())
+  try:
+    return loader.load('m', 1, path)
+  finally:
+    loader.stop()
+
+
+def test_xla_is_off(odd_server: live.Server):
+  with pytest.raises(grpc.RpcError, match='XLA compilation disabled') as caught:
+    odd_server.predict('compiled', **NUMBER)
+  assert caught.value.code() is grpc.StatusCode.INTERNAL
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('allowed', [True, False])
+def test_xla_has_a_switch(odd_model: pathlib.Path, allowed: bool):
+  program = f"""
+import pathlib
+import numpy as np
+from serving.server import saved_model, xla
+xla.allow(allowed=False)
+xla.allow(allowed={allowed})
+model = saved_model.load('m', 1, pathlib.Path({str(odd_model)!r}))
+print(model.run(model.signature('compiled'), {{'number': np.ones([1, 1], np.float32)}}, ['out']))
+"""
+  done = subprocess.run(
+    [sys.executable, '-c', program], capture_output=True, text=True, timeout=120, check=False
+  )
+  assert (done.returncode == 0) == allowed, done.stderr
+  assert ('XLA compilation disabled' in done.stderr) == (not allowed)
+
+
+def test_tags_choose_the_graph(odd_model: pathlib.Path):
+  with pytest.raises(ServingError, match='tags'):
+    load(odd_model, saved_model_tags='serve,gpu')
+
+
+def test_threads_of_a_session(odd_model: pathlib.Path):
+  for options, intra, inter in [
+    ({}, 0, 0),
+    ({'tensorflow_session_parallelism': 3}, 3, 3),
+    ({'tensorflow_session_parallelism': 3, 'tensorflow_inter_op_parallelism': 1}, 3, 1),
+    ({'tensorflow_intra_op_parallelism': 2}, 2, 0),
+  ]:
+    config = loading._session_config(Options(**options))
+    assert config.intra_op_parallelism_threads == intra
+    assert config.inter_op_parallelism_threads == inter
+
+
+@pytest.mark.parametrize(
+  ('options', 'count'),
+  [({}, 1), ({'num_request_iterations_for_warmup': 3}, 1), ({'enable_model_warmup': False}, 0)],
+)
+def test_warm_up_is_timed(saved_model: pathlib.Path, options: dict, count: int):
+  metrics = Metrics()
+  load(saved_model, metrics, **options).close()
+  line = f':tensorflow:serving:model_warmup_latency_count{{model_path="{saved_model}",status="OK"}}'
+  assert (f'{line} 1' in metrics.text()) == bool(count)
+
+
+def test_failing_warm_up_frees_the_model(saved_model: pathlib.Path, tmp_path: pathlib.Path):
+  path, metrics = tmp_path / '1', Metrics()
+  shutil.copytree(saved_model, path)
+  (path / 'assets.extra' / 'tf_serving_warmup_requests').write_bytes(b'no records')
+  with pytest.raises(ServingError, match='warmup'):
+    load(path, metrics)
+  assert 'status="DATA_LOSS"} ' in metrics.text()
