@@ -382,18 +382,55 @@ BODIES = st.one_of(
         st.lists(st.fixed_dictionaries({'seed': JSON, 'label': JSON}), max_size=3),
       ),
       'inputs': st.one_of(JSON, st.fixed_dictionaries({'seed': JSON, 'label': JSON})),
-      'signature_name': st.sampled_from(['', 'score', 'from_latent', 's', 1]),
+      'examples': st.one_of(JSON, st.lists(st.dictionaries(st.text(max_size=3), JSON), max_size=3)),
+      'context': JSON,
+      'signature_name': st.sampled_from(['', 'score', 'from_latent', 'regress', 's', 1]),
     },
   ).map(lambda value: json.dumps(value).encode()),
 )
 
 
+PATHS = st.one_of(
+  st.sampled_from([MODEL, '/v1/models/examples', '/v1/models', '/v1/', '/metrics', '/']),
+  st.text(st.characters(codec='ascii', exclude_categories=['C', 'Z']), max_size=20).map(
+    lambda text: f'/v1/models/{text}'
+  ),
+)
+VERBS = st.sampled_from([':predict', ':classify', ':regress', '/metadata', '/versions/1', ':x', ''])
+METHODS = st.sampled_from(['POST', 'POST', 'POST', 'GET', 'PUT', 'OPTIONS', 'DELETE'])
+FUZZ = hypothesis.settings(deadline=None, derandomize=True, database=None)
+QUICK = hypothesis.settings(FUZZ, max_examples=150)
+ALL = hypothesis.settings(FUZZ, max_examples=10_000)
+
+
+def check_answer(server: live.Server, method: str, path: str, body: bytes) -> None:
+  status, reply = server.rest(path, body, method)
+  assert status in (200, 400, 404), (status, reply)
+  if path.startswith('/v1/'):
+    json.loads(reply)
+
+
 @hypothesis.given(BODIES)
-@hypothesis.settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@QUICK
 def test_malformed_bodies_never_give_a_server_error(server: live.Server, body: bytes):
-  status, reply = server.rest(f'{MODEL}:predict', body, 'POST')
-  assert status in (200, 400), reply
-  json.loads(reply)
+  check_answer(server, 'POST', f'{MODEL}:predict', body)
+
+
+@hypothesis.given(METHODS, PATHS, VERBS, BODIES)
+@QUICK
+def test_malformed_requests_never_give_a_server_error(
+  odd_server: live.Server, method: str, path: str, verb: str, body: bytes
+):
+  check_answer(odd_server, method, path + verb, body)
+
+
+@pytest.mark.slow
+@hypothesis.given(METHODS, PATHS, VERBS, BODIES)
+@ALL
+def test_ten_thousand_malformed_requests(
+  odd_server: live.Server, method: str, path: str, verb: str, body: bytes
+):
+  check_answer(odd_server, method, path + verb, body)
 
 
 @pytest.mark.parametrize(
