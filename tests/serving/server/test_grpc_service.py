@@ -1,9 +1,12 @@
 import pathlib
 
 import grpc
+import hypothesis
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import strategies as st
+from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import (
   classification_pb2,
   get_model_metadata_pb2,
@@ -189,6 +192,38 @@ def test_long_error_is_cut(server: live.Server):
   code, text = error_of(lambda: server.prediction.Predict(_edit(signature_name='s' * 2000)))
   assert code == CODES.FAILED_PRECONDITION
   assert text == 'Serving signature key "' + 's' * (1024 - 23) + '...TRUNCATED'
+
+
+@st.composite
+def tensors(draw: st.DrawFn) -> tensor_pb2.TensorProto:
+  """Messages that may be tensors."""
+  proto = tensor_pb2.TensorProto(dtype=draw(st.integers(0, 23) | st.sampled_from([1, 3, 7, 9])))
+  for size in draw(st.lists(st.integers(-2, 4) | st.just(2**62), max_size=3)):
+    proto.tensor_shape.dim.add(size=size)
+  proto.tensor_content = draw(st.binary(max_size=16))
+  proto.float_val.extend(draw(st.lists(st.floats(width=32), max_size=3)))
+  proto.int64_val.extend(draw(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=3)))
+  proto.int_val.extend(draw(st.lists(st.integers(-(2**31), 2**31 - 1), max_size=3)))
+  proto.string_val.extend(draw(st.lists(st.binary(max_size=3), max_size=3)))
+  return proto
+
+
+@hypothesis.given(st.sampled_from(list(CALLS)), st.lists(tensors(), min_size=2, max_size=2))
+@hypothesis.settings(max_examples=150, deadline=None, derandomize=True, database=None)
+def test_malformed_tensors_are_the_clients_mistake(
+  server: live.Server, signature: str, protos: list[tensor_pb2.TensorProto]
+):
+  request = live.predict_request(signature)
+  for key, proto in zip(CALLS[signature], protos, strict=True):
+    request.inputs[key].CopyFrom(proto)
+  code = server.prediction.Predict.future(request, 60).code()
+  assert code in (CODES.OK, CODES.INVALID_ARGUMENT), request
+
+
+def test_bytes_that_are_no_message(server: live.Server):
+  call = server.channel.unary_unary('/tensorflow.serving.PredictionService/Predict')
+  assert error_of(lambda: call(b'\xff\xff', 60))[0] is CODES.INTERNAL
+  assert server.predict('score', **CALLS['score']).model_spec.version.value == 1
 
 
 def test_large_messages_pass(odd_server: live.Server):
