@@ -54,7 +54,13 @@ class Adder(Servable):
 
 
 @pytest.fixture
-def batched():
+def pool():
+  with concurrent.futures.ThreadPoolExecutor(16) as pool:
+    yield pool
+
+
+@pytest.fixture
+def batched(pool):  # freed first: it may keep threads of the pool waiting
   """Makes servables that batch; frees them."""
   schedulers, made = [], []
 
@@ -66,7 +72,7 @@ def batched():
   yield make
   for one in made:
     one._inner.go.set()
-    one.close()
+    one.close(10)
     assert one._inner.freed
   for scheduler in schedulers:
     scheduler.stop()
@@ -79,12 +85,6 @@ def rows(*values: float, width: int = 1) -> dict[str, np.ndarray]:
 
 def ask(pool, batched: Batched, inputs, outputs=BOTH, deadline_s=None):
   return pool.submit(batched.run, SIGNATURE, inputs, outputs, deadline_s)
-
-
-@pytest.fixture
-def pool():
-  with concurrent.futures.ThreadPoolExecutor(16) as pool:
-    yield pool
 
 
 def hold(batched: Batched, pool):
