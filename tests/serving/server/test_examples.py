@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import classification_pb2, inference_pb2, input_pb2, regression_pb2
 
+from serving.server import json_examples
 from tests.serving.server import live
 
 CLASSIFY, REGRESS = 'tensorflow/serving/classify', 'tensorflow/serving/regress'
@@ -228,6 +229,15 @@ def test_multi_inference_errors(odd_server: live.Server, tasks, code: str, text:
 )
 def test_rest(odd_server: live.Server, verb: str, body: str, reply: str):
   assert odd_server.rest(f'{PATH}:{verb}', body.encode()) == (200, reply.encode())
+
+
+def test_kinds_of_features():
+  values = {'whole': [True, 3, False], 'text': ['a', {'b64': 'AP8='}], 'number': 0.5}
+  (one,) = json_examples.input_of({'examples': [values]}).example_list.examples
+  features = one.features.feature
+  assert features['whole'].int64_list.value == [1, 3, 0]
+  assert features['text'].bytes_list.value == [b'a', b'\x00\xff']
+  assert features['number'].float_list.value == [0.5]
 
 
 @pytest.mark.parametrize(
