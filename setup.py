@@ -31,6 +31,7 @@ setuptools.setup(
     'ai-edge-litert>=2.3,<2.4',
     'apache-beam>=2.77,<2.78',
     'google-crc32c>=1.5',
+    'grpcio-health-checking>=1.76',
     'httpx>=0.28',
     'jinja2>=3.1',
     'numpy>=2.0,<3',
