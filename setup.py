@@ -24,6 +24,7 @@ setuptools.setup(
     'pipeline.evaluate': ['weights/*.npz'],
     'pipeline.report': ['*.j2', '*.css', '*.html'],
     'serving.client': ['*.binpb', '*.proto'],
+    'serving.server': ['*.html'],
   },
   install_requires=[
     'absl-py>=1.4',
@@ -55,6 +56,7 @@ setuptools.setup(
       'pytest-xdist>=3.8',
       'pyyaml>=6',
       'scipy>=1.14',
+      'selenium>=4.40',
       'trustme>=1.2',
     ],
     'dev': [

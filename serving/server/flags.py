@@ -42,6 +42,8 @@ _HELP = {
   'enable_signature_method_name_check': 'Classify and Regress look at method_name',
   'enable_serialization_as_tensor_content': 'gRPC outputs in tensor_content',
   'monitoring_config_file': 'text proto MonitoringConfig: Prometheus metrics at the REST port',
+  'enable_gallery': 'a page to try the models with, at / of the REST port (no flag of'
+  ' tensorflow_model_server)',
   'enable_grpc_healthcheck_service': 'serves grpc.health.v1.Health',
   'enable_profiler': 'serves tensorflow.ProfilerService',
 }

@@ -110,6 +110,7 @@ async def _listening(
     timeout_s if timeout_s > 0 else None,
     cors=options.rest_api_enable_cors_support,
     metrics_path=metrics_path,
+    gallery=options.enable_gallery,
   )
   runner = rest.runner(_GRACE_S)
   await runner.setup()

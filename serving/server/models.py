@@ -25,6 +25,9 @@ class Models:
     """Answers from other models and labels from now on."""
     self._models, self.labels = dict(models), labels
 
+  def __iter__(self) -> Iterator[str]:
+    return iter(self._models)
+
   def __contains__(self, name: str) -> bool:
     return name in self._models
 

@@ -6,7 +6,7 @@ import os
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-  """The flags, with TF Serving's names and defaults; only `host` is this server's own."""
+  """The flags, with TF Serving's names and defaults; `host` and `enable_gallery` are our own."""
 
   # Where it listens.
   host: str = '127.0.0.1'
@@ -47,6 +47,7 @@ class Options:
 
   # How it is watched.
   monitoring_config_file: str = ''
+  enable_gallery: bool = False
   enable_grpc_healthcheck_service: bool = False
   enable_profiler: bool = True
 

@@ -53,6 +53,11 @@ class RestApi:
       return lambda body, _: self._metadata(spec) if match['metadata'] else self._status(spec)
     raise invalid(f'Malformed request: {method} {path}')
 
+  @property
+  def model_names(self) -> list[str]:
+    """The models that are served now."""
+    return list(self._inference.models)
+
   def metrics_text(self) -> str:
     """What Prometheus reads."""
     return self._inference.metrics.text()

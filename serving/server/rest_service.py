@@ -9,6 +9,7 @@ from concurrent import futures
 
 from aiohttp import web
 
+from serving.server import gallery as gallery_page
 from serving.server.errors import HTTP_STATUS, Code, ServingError
 from serving.server.rest_api import RestApi, Work, error_body
 
@@ -36,6 +37,7 @@ class RestService:
     *,
     cors: bool = False,
     metrics_path: str = '',
+    gallery: bool = False,
     body_timeout_s: float = _BODY_TIMEOUT_S,
   ) -> None:
     """Listens nowhere yet.
@@ -46,10 +48,11 @@ class RestService:
       timeout_s: for the computation; None for no limit.
       cors: pages of any origin may call.
       metrics_path: where Prometheus finds the metrics; '' for nowhere.
+      gallery: answers / with the page.
       body_timeout_s: for a body to arrive.
     """
     self._api, self._timeout_s, self._body_timeout_s = api, timeout_s, body_timeout_s
-    self._cors, self._metrics_path = cors, metrics_path
+    self._cors, self._metrics_path, self._gallery = cors, metrics_path, gallery
     self._pool = futures.ThreadPoolExecutor(num_threads, thread_name_prefix='rest')
 
   def runner(self, grace_s: float) -> web.AppRunner:
@@ -69,6 +72,9 @@ class RestService:
     path = request.raw_path  # with its query and %-codes, as the API wants it
     if self._metrics_path and path == self._metrics_path and request.method == 'GET':
       return web.Response(text=self._api.metrics_text())
+    if self._gallery and path == '/' and request.method == 'GET':
+      text = gallery_page.page(self._api.model_names)
+      return web.Response(text=text, content_type='text/html', headers=gallery_page.HEADERS)
     if not _API.fullmatch(path):
       return web.Response(status=404, text='Not Found')
     if self._cors and request.method == 'OPTIONS':

@@ -1,0 +1,194 @@
+"""The page, in a real browser: it needs Debian's chromium-driver, see BUILD.md."""
+
+import base64
+import io
+import json
+import pathlib
+import re
+import time
+import urllib.request
+from collections.abc import Iterator
+
+import numpy as np
+import PIL.Image
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.support.ui import WebDriverWait
+
+from pipeline import latents
+from serving.server import gallery
+from tests.serving.server import live
+
+PAGE = gallery._FILE.read_text(encoding='utf-8')
+SIZES = {'phone': (390, 844), 'desktop': (1280, 800)}
+_WAIT_S = 60
+_FLAGS = (
+  '--headless=new',
+  '--no-sandbox',  # CI runs as root
+  '--disable-gpu',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+)
+
+
+def test_it_loads_nothing_from_elsewhere():
+  assert not re.findall(r'(?:https?:)?//[a-z]', re.sub(r'//.*', '', PAGE))
+  assert not re.findall(r'(?:src|href)=', PAGE)
+
+
+def test_it_knows_the_table_of_latents():
+  text = re.search(r'<script id="quantiles" type="text/plain">(.+?)</script>', PAGE)[1]
+  upper = np.frombuffer(base64.b64decode(text), '<f4')
+  np.testing.assert_array_equal(upper, latents.quantile_table()[len(upper) :])
+
+
+def test_names_of_models_can_not_leave_their_script():
+  page = gallery.page(['b', 'a</script>'])
+  text = re.search(r'<script id="models" type="application/json">(.+?)</script>', page)[1]
+  assert json.loads(text) == ['a</script>', 'b']
+
+
+@pytest.fixture(scope='module')
+def port(saved_model: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+  base = tmp_path_factory.mktemp('base')
+  (base / '3').symlink_to(saved_model)
+  (free,) = live.free_ports(1)
+  flags = ('--port=0', f'--rest_api_port={free}', '--model_name=tiny', f'--model_base_path={base}')
+  server = live.Process(*flags, '--enable_gallery')
+  try:
+    server.wait_for('Serving')
+    yield free
+  finally:
+    server.stop()
+
+
+@pytest.fixture(params=SIZES)
+def browser(
+  request: pytest.FixtureRequest, port: int, tmp_path: pathlib.Path
+) -> Iterator[WebDriver]:
+  options = webdriver.ChromeOptions()
+  for flag in (*_FLAGS, f'--user-data-dir={tmp_path / "profile"}'):
+    options.add_argument(flag)
+  options.add_experimental_option('prefs', {'download.default_directory': str(tmp_path)})
+  service = webdriver.ChromeService('/usr/bin/chromedriver')
+  driver = webdriver.Chrome(options=options, service=service)
+  try:
+    driver.set_window_size(*SIZES[request.param])
+    driver.get(f'http://localhost:{port}/')
+    wait_for_images(driver, 24)
+    yield driver
+  finally:
+    driver.quit()
+
+
+def wait_for_images(browser: WebDriver, count: int) -> None:
+  WebDriverWait(browser, _WAIT_S).until(
+    lambda _: len(browser.find_elements(By.CSS_SELECTOR, '#grid canvas')) == count
+  )
+
+
+def fill(browser: WebDriver, **values: object) -> None:
+  """Sets fields as a hand does, with the events that follow."""
+  for name, value in values.items():
+    browser.execute_script(
+      'const field = document.forms[0].elements[arguments[0]]; field.value = arguments[1];'
+      "field.dispatchEvent(new Event('input', {bubbles: true}));"
+      "field.dispatchEvent(new Event('change', {bubbles: true}))",
+      name,
+      str(value),
+    )
+  wait_for_images(browser, int(values['count']))
+  time.sleep(0.5)  # for the answer to the last field, if the number of images was right already
+
+
+def pixels(browser: WebDriver, index: int) -> np.ndarray:
+  """The red channel of a canvas: uint8 [H, W]."""
+  script = (
+    "const canvas = document.querySelectorAll('#grid canvas')[arguments[0]];"
+    "const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;"
+    'return [canvas.height, canvas.width, Array.from(data).filter((_, i) => i % 4 === 0)]'
+  )
+  height, width, values = browser.execute_script(script, index)
+  return np.array(values, np.uint8).reshape(height, width)
+
+
+def of_server(port: int, seed: int, label: int) -> np.ndarray:
+  """The picture that the server draws by itself."""
+  body = json.dumps({'inputs': {'seed': [seed], 'label': [label]}}).encode()
+  url = f'http://localhost:{port}/v1/models/tiny:predict'
+  with urllib.request.urlopen(url, body, timeout=_WAIT_S) as reply:
+    png = base64.b64decode(json.load(reply)['outputs'][0]['b64'])
+  return np.asarray(PIL.Image.open(io.BytesIO(png)).convert('L'))
+
+
+@pytest.mark.slow
+def test_a_seed_and_a_label_give_the_picture_of_the_server(browser: WebDriver, port: int):
+  assert 'tiny · version 3 · 24 images' in browser.find_element(By.ID, 'facts').text
+  for seed in (7, -2, 2**40 + 5):
+    fill(browser, label=2, seed=seed, count=1)
+    apart = pixels(browser, 0).astype(int) - of_server(port, seed, 2)
+    assert np.abs(apart).max() <= 1
+
+
+@pytest.mark.slow
+def test_two_seeds_are_the_ends_of_a_way(browser: WebDriver, port: int):
+  fill(browser, label=1, seed=5, second=9, count=8)
+  for index, seed in ((0, 5), (7, 9)):
+    apart = pixels(browser, index).astype(int) - of_server(port, seed, 1)
+    assert np.abs(apart).max() <= 1
+  assert np.abs(pixels(browser, 4).astype(int) - pixels(browser, 0)).max() > 1
+
+
+@pytest.mark.slow
+def test_no_truncation_left_is_one_picture_for_all(browser: WebDriver):
+  fill(browser, label=0, seed=1, truncation=0, count=3)
+  np.testing.assert_array_equal(pixels(browser, 0), pixels(browser, 2))
+
+
+@pytest.mark.slow
+def test_keys_alone_are_enough(browser: WebDriver):
+  seed = browser.find_element(By.NAME, 'seed')
+  seed.send_keys(Keys.CONTROL, 'a')
+  seed.send_keys('41', Keys.ENTER)
+  caption = '#grid li:first-child'
+  WebDriverWait(browser, _WAIT_S).until(
+    lambda _: browser.find_element(By.CSS_SELECTOR, caption).text == '41'
+  )
+  reached = set()
+  for _ in range(12):
+    focused = browser.switch_to.active_element
+    reached.add(focused.get_attribute('name') or focused.get_attribute('id'))
+    focused.send_keys(Keys.TAB)
+  assert {'second', 'count', 'truncation', 'submit', 'dice', 'download'} <= reached
+
+
+@pytest.mark.slow
+def test_the_download_is_one_picture_of_all(browser: WebDriver, tmp_path: pathlib.Path):
+  fill(browser, label=0, seed=6, count=4)
+  browser.find_element(By.ID, 'download').click()
+  path = tmp_path / 'tiny-6.png'
+  WebDriverWait(browser, _WAIT_S).until(lambda _: path.is_file())
+  height, width = pixels(browser, 0).shape
+  with PIL.Image.open(path) as picture:
+    assert picture.size == (2 * width, 2 * height)
+
+
+@pytest.mark.slow
+def test_what_the_server_refuses_is_said(browser: WebDriver):
+  browser.execute_script("document.forms[0].label.add(new Option('9', 9))")
+  browser.execute_script("document.forms[0].label.value = '9'")
+  browser.find_element(By.ID, 'submit').click()
+  WebDriverWait(browser, _WAIT_S).until(
+    lambda _: 'label is outside the 3 classes' in browser.find_element(By.ID, 'error').text
+  )
+
+
+@pytest.mark.slow
+def test_nothing_is_wider_than_the_window(browser: WebDriver):
+  script = 'return document.documentElement.scrollWidth - document.documentElement.clientWidth'
+  assert browser.execute_script(script) <= 0
