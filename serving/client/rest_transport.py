@@ -5,17 +5,12 @@ import ssl
 import time
 from typing import Any
 
+import httpx
+
 from serving.client import rest_messages
 from serving.client.errors import ClientError, InvalidRequestError, from_status
 from serving.client.messages import Answer, Request
 from serving.client.tls import Tls
-
-try:
-  import httpx
-except ImportError as error:
-  raise InvalidRequestError(
-    "protocol='rest' needs the package httpx. Install forgeline[client], or use protocol='grpc'."
-  ) from error
 
 _LIMITS = httpx.Limits(max_keepalive_connections=32, max_connections=None, keepalive_expiry=300)
 # httpx lets through what TLS says after the handshake.
