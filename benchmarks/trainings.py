@@ -1,13 +1,16 @@
 """Trainings by the command, each in a process of its own, and what they took."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 _POLL_S = 0.02
@@ -27,10 +30,12 @@ def ingest(run_dir: pathlib.Path, *flags: str) -> None:
   _finish(_start(run_dir, 'ingest', flags))
 
 
-def train(ingested: pathlib.Path, run_dir: pathlib.Path, *flags: str) -> Training:
-  """Trains in a new run folder on data that another one has."""
+def train(ingested: pathlib.Path, run_dir: pathlib.Path, *flags: str, workers: int = 1) -> Training:
+  """Trains in a new run folder on data that another one has, in one process or several."""
   shutil.copytree(ingested, run_dir)
-  _finish(_start(run_dir, 'train', flags))
+  addresses = [f'localhost:{port}' for port in _free_ports(workers)]
+  for process in [_start(run_dir, 'train', flags, addresses, i) for i in range(workers)]:
+    _finish(process)
   facts = json.loads((run_dir / 'train' / 'training.json').read_text(encoding='utf-8'))
   last, before = _records(run_dir / 'train')[:-3:-1]
   images_per_s = (last['images_seen'] - before['images_seen']) / (last['time_s'] - before['time_s'])
@@ -49,13 +54,27 @@ def seconds_to_first_step(ingested: pathlib.Path, run_dir: pathlib.Path, *flags:
   return seconds
 
 
-def _start(run_dir: pathlib.Path, stage: str, flags: tuple[str, ...]) -> 'subprocess.Popen[bytes]':
+def _start(
+  run_dir: pathlib.Path,
+  stage: str,
+  flags: tuple[str, ...],
+  addresses: Sequence[str] = (),
+  index: int = 0,
+) -> 'subprocess.Popen[bytes]':
   command = [sys.executable, '-m', 'pipeline.run', *flags]
+  task = {'type': 'worker', 'index': index}
+  cluster = json.dumps({'cluster': {'worker': addresses}, 'task': task})
   return subprocess.Popen(
     [*command, f'--run_dir={run_dir}', f'--stages={stage}'],
     stdout=subprocess.DEVNULL,
-    env=os.environ | {'TF_CPP_MIN_LOG_LEVEL': '3'},
+    env=os.environ | {'TF_CPP_MIN_LOG_LEVEL': '3', 'TF_CONFIG': cluster if addresses else ''},
   )
+
+
+def _free_ports(number: int) -> list[int]:
+  with contextlib.ExitStack() as stack:
+    sockets = [stack.enter_context(socket.create_server(('', 0))) for _ in range(number)]
+    return [free.getsockname()[1] for free in sockets]
 
 
 def _finish(process: 'subprocess.Popen[bytes]') -> None:
