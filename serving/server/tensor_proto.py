@@ -10,6 +10,7 @@ from serving.server.errors import invalid
 
 # A short message may name a huge shape, because a last value that stands for all others is legal.
 _MAX_REPEATED_BYTES = 2**28
+_REFERENCE_BYTES = 8  # of a list or an array of strings
 
 _FIELDS = {
   types_pb2.DT_STRING: 'string_val',
@@ -66,7 +67,8 @@ def _check_size(proto: tensor_pb2.TensorProto) -> None:
   sizes = [dim.size for dim in proto.tensor_shape.dim]
   if proto.tensor_shape.unknown_rank or any(size < 0 for size in sizes):
     raise ValueError(f'shape {sizes} is not complete')
-  num_bytes = math.prod(sizes) * tf.as_dtype(proto.dtype).size
+  dtype = tf.as_dtype(proto.dtype)
+  num_bytes = math.prod(sizes) * (_REFERENCE_BYTES if dtype == tf.string else dtype.size)
   if num_bytes > max(_MAX_REPEATED_BYTES, 8 * proto.ByteSize()):
     raise ValueError(f'shape {sizes} needs {num_bytes} bytes')
 

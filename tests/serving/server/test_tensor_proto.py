@@ -88,8 +88,9 @@ def test_messages_that_are_no_tensor(proto):
     tensor_proto.to_array('x', proto)
 
 
-def test_small_message_for_a_huge_tensor():
-  proto = tensor_proto.to_proto(np.ones(1, np.float32))
+@pytest.mark.parametrize('value', [np.float32(1), b'text'])
+def test_small_message_for_a_huge_tensor(value):
+  proto = tensor_proto.to_proto(np.array([value]))
   proto.tensor_shape.dim[0].size = 2**40
   with pytest.raises(ServingError, match='tensor parsing error: x'):
     tensor_proto.to_array('x', proto)
