@@ -31,6 +31,7 @@ class Server:
 
   grpc_address: str
   rest_address: str
+  process_id: int
 
 
 def program(binary: str = '') -> str:
@@ -39,24 +40,26 @@ def program(binary: str = '') -> str:
 
 
 @contextlib.contextmanager
-def running(model_dir: pathlib.Path, binary: str = '') -> Iterator[Server]:
+def running(model_dir: pathlib.Path, binary: str = '', *flags: str) -> Iterator[Server]:
   """Serves a model while the block runs.
 
   Args:
     model_dir: absolute; holds a folder for each version, and is named as the model.
     binary: the server's program; empty for tensorflow_model_server if it is on the PATH, else
       Docker if it has the image, else the embedded server.
+    flags: more of the server's.
 
   Raises:
     ServerProcessError: it ended, or was not ready in 5 minutes.
   """
-  command = _command(model_dir, binary)
+  command = [*_command(model_dir, binary), *flags]
   with tempfile.TemporaryFile() as log:
     for _ in range(_TRIES):
       ports = _free_ports()
       with _started(command, model_dir, ports, log) as process:
         if _is_ready(process, model_dir.name, ports[0]):
-          yield Server(*(f'localhost:{port}' for port in ports))
+          grpc_address, rest_address = (f'localhost:{port}' for port in ports)
+          yield Server(grpc_address, rest_address, process.pid)
           return
     raise ServerProcessError(f'{command[0]} did not come up. It said: {_last_line(log)}')
 
