@@ -76,9 +76,10 @@ def weights(folder, steps=STEPS):
 
 
 def curve(folder):
-  """The records, without what a clock has measured."""
-  lines = (folder / 'metrics.jsonl').read_text().splitlines()
-  return [{k: v for k, v in json.loads(line).items() if '_s' not in k} for line in lines]
+  """The records, without what a clock has measured, or each worker beside its own real images."""
+  records = [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
+  own = ('_s', '_ratio')
+  return [{k: v for k, v in record.items() if not any(o in k for o in own)} for record in records]
 
 
 def assert_same(one, other):
