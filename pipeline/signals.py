@@ -21,8 +21,13 @@ def raise_interrupted(number: int, _: FrameType | None) -> None:
 @contextlib.contextmanager
 def handled_by_raising() -> Iterator[None]:
   """Turns both signals into `Interrupted` while the body runs."""
-  with _handlers(raise_interrupted):
-    yield
+  try:
+    with _handlers(raise_interrupted):
+      yield
+  except errors.Interrupted as error:
+    # Where TensorFlow traces code it raises the error again, below lines that tell where it was.
+    *_, last = (line.strip() for line in str(error).splitlines() if line.strip())
+    raise errors.Interrupted(last.removeprefix(f'{type(error).__name__}: ')) from error
 
 
 @contextlib.contextmanager

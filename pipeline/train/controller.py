@@ -119,7 +119,7 @@ class Controller:
     try:
       with signals.handled_by_raising():
         yield
-    except errors.Interrupted as error:  # AutoGraph has added where in the code it came
+    except errors.Interrupted as error:
       raise errors.Interrupted(
         f'stopped while compiling, at step {step}. The same command goes on from there.'
       ) from error

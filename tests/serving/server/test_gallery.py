@@ -13,6 +13,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
@@ -156,7 +157,8 @@ def test_keys_alone_are_enough(browser: WebDriver):
   seed.send_keys(Keys.CONTROL, 'a')
   seed.send_keys('41', Keys.ENTER)
   caption = '#grid li:first-child'
-  WebDriverWait(browser, _WAIT_S).until(
+  redrawn = [StaleElementReferenceException]  # between finding the caption and reading it
+  WebDriverWait(browser, _WAIT_S, ignored_exceptions=redrawn).until(
     lambda _: browser.find_element(By.CSS_SELECTOR, caption).text == '41'
   )
   reached = set()

@@ -1,0 +1,34 @@
+import os
+import signal
+
+import pytest
+import tensorflow as tf
+
+from pipeline import errors, signals
+
+SAID = 'stopped by SIGTERM. Finished stages are kept; the same command goes on.'
+
+
+def test_a_signal_is_raised():
+  with pytest.raises(errors.Interrupted) as raised, signals.handled_by_raising():
+    os.kill(os.getpid(), signal.SIGTERM)
+  assert str(raised.value) == SAID
+
+
+def test_a_signal_in_code_that_is_traced_is_one_line():
+  @tf.function
+  def traced() -> tf.Tensor:
+    os.kill(os.getpid(), signal.SIGTERM)
+    return tf.constant(1)
+
+  with pytest.raises(errors.Interrupted) as raised, signals.handled_by_raising():
+    traced()
+  assert str(raised.value) == SAID
+
+
+def test_handlers_are_put_back():
+  before = signal.getsignal(signal.SIGTERM)
+  with signals.stop_requested() as stop:
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert stop.wait(5)
+  assert signal.getsignal(signal.SIGTERM) is before
