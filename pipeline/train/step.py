@@ -8,7 +8,7 @@ import tf_keras
 
 from pipeline.config import TrainConfig
 from pipeline.networks import Pair
-from pipeline.train import random, shared_pass
+from pipeline.train import random
 from pipeline.train.losses import LOSSES, AdversarialLoss
 from pipeline.train.terms import Scored, Terms
 from pipeline.train.views import Views
@@ -39,11 +39,6 @@ class GradientStep:
   @functools.cached_property
   def _loss(self) -> AdversarialLoss:
     return LOSSES[self.config.loss].smoothed(self.config.label_smoothing)
-
-  @functools.cached_property
-  def _shares_passes(self) -> bool:
-    is_scaled = isinstance(self.optimizers[0], tf_keras.mixed_precision.LossScaleOptimizer)
-    return shared_pass.is_exact(self.pair, self.config) and not is_scaled
 
   @property
   def metric_names(self) -> tuple[str, ...]:
@@ -99,16 +94,12 @@ class GradientStep:
     latents = random.normal(
       [tf.shape(pixels)[0], self.config.latent_size], draw.key(random.LATENTS)
     )
-    shares = self._shares_passes and learners == BOTH
     with tf.GradientTape(persistent=True) as tape:
       real_images = views.of_real(to_model_range(pixels))
       generated = pair.generate(latents, labels, training=True)
       fake_images = views.of_fake(generated)
-      if shares:
-        real_features, fake_features = shared_pass.features(pair, real_images, fake_images)
-      else:
-        real_features = pair.features(real_images, training=True)
-        fake_features = pair.features(fake_images, training=True)
+      real_features = pair.features(real_images, training=True)
+      fake_features = pair.features(fake_images, training=True)
       real_logits = _wide(pair.logits(real_features, labels, training=True))
       fake_logits = _wide(pair.logits(fake_features, labels, training=True))
       generator_loss = tf.reduce_mean(loss.generator(real_logits, fake_logits))
@@ -124,27 +115,13 @@ class GradientStep:
         real_logits=real_logits,
       )
       more, metrics = self.terms.of(scored, loss, draw, learners, penalise)
-      generator_terms, generator_scaled = self._scale(0, more[0]), self._scale(0, generator_loss)
-      discriminator_total = self._scale(1, discriminator_loss + more[1])
-      generator_total = generator_scaled + generator_terms
-    if shares:
-      generator_gradients, discriminator_gradients = shared_pass.gradients(
-        tape,
-        pair,
-        (generator_scaled, discriminator_total),
-        fake_images,
-        fake_logits,
-        generator_terms,
-      )
-    else:
-      totals, networks = (
-        (generator_total, discriminator_total),
-        (pair.generator, pair.discriminator),
-      )
-      generator_gradients, discriminator_gradients = (
-        tape.gradient(total, network.trainable_variables) if learns else []
-        for total, network, learns in zip(totals, networks, learners, strict=True)
-      )
+      totals = (generator_loss + more[0], discriminator_loss + more[1])
+      scaled = [self._scale(network, total) for network, total in enumerate(totals)]
+    networks = (pair.generator, pair.discriminator)
+    generator_gradients, discriminator_gradients = (
+      tape.gradient(value, network.trainable_variables) if learns else []
+      for value, network, learns in zip(scaled, networks, learners, strict=True)
+    )
     metrics |= {
       'generator_loss': generator_loss,
       'discriminator_loss': discriminator_loss,
