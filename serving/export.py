@@ -3,7 +3,8 @@
 Legend: B batch, Z latent size, H height, W width, C channels, K classes.
 
 Every input has a free first dimension, because request batching needs one, and no function is
-compiled with XLA, because a server starts with XLA off.
+compiled with XLA, because a server starts with XLA off. Shapes are checked inside the graph: TF
+Serving does not check them, and a convolution of oneDNN that is given another rank ends the server.
 """
 
 import pathlib
@@ -71,6 +72,7 @@ def _module(
     return latents_from_seeds(seed, latent_size)
 
   def from_latent(latent: tf.Tensor, label: tf.Tensor | None = None) -> _Tensors:
+    latent = tf.ensure_shape(latent, [None, latent_size])
     images = generator(_inputs(latent, label, num_classes), training=False)
     return {'images': (images + 1) / 2}
 
@@ -80,7 +82,8 @@ def _module(
     return {'image_bytes': tf.io.encode_png(pixels)}
 
   def score(images: tf.Tensor, label: tf.Tensor | None = None) -> _Tensors:
-    return {'score': discriminator(_inputs(images * 2 - 1, label, num_classes), training=False)}
+    images = tf.ensure_shape(images, batch_of_images.shape) * 2 - 1
+    return {'score': discriminator(_inputs(images, label, num_classes), training=False)}
 
   module = tf.Module(name='generator')
   # Variables alone are tracked: tracking the models would save every layer's functions beside them.
@@ -100,6 +103,7 @@ def _inputs(x: tf.Tensor, label: tf.Tensor | None, num_classes: int) -> list[tf.
   if label is None:
     return [x]
   message = f'label is outside the {num_classes} classes. Send labels from 0 to {num_classes - 1}.'
+  label = tf.ensure_shape(label, [None])
   in_range = (label >= 0) & (label < num_classes)
   with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(in_range), [message, label])]):
     return [x, tf.cast(label, tf.int32)]

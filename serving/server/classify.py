@@ -31,9 +31,7 @@ def classify(
     signature, {'inputs': inputs}, sorted({_CLASSES, _SCORES} & set(signature.outputs))
   )
   response = classification_pb2.ClassificationResponse(result=result(arrays, len(inputs)))
-  response.model_spec.name = request.model_spec.name
-  response.model_spec.version.value = call.version
-  response.model_spec.signature_name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+  response.model_spec.CopyFrom(call.spec(request.model_spec))
   return response
 
 

@@ -29,9 +29,7 @@ def multi_inference(
   for task, signature in zip(request.tasks, signatures, strict=True):
     arrays = {key: tensors[info.name] for key, info in signature.outputs.items()}
     one = response.results.add()
-    one.model_spec.name = task.model_spec.name
-    one.model_spec.version.value = call.version
-    one.model_spec.signature_name = task.model_spec.signature_name or DEFAULT_SIGNATURE
+    one.model_spec.CopyFrom(call.spec(task.model_spec))
     if task.method_name == classify.METHOD:
       one.classification_result.CopyFrom(classify.result(arrays, len(inputs)))
     else:

@@ -30,9 +30,7 @@ def predict(
   inputs = {key: tensor_proto.to_array(key, proto) for key, proto in request.inputs.items()}
   outputs = _run(call, signature, inputs, _chosen_outputs(signature, request.output_filter))
   response = predict_pb2.PredictResponse()
-  response.model_spec.name = request.model_spec.name
-  response.model_spec.version.value = call.version
-  response.model_spec.signature_name = name
+  response.model_spec.CopyFrom(call.spec(request.model_spec))
   for key, array in outputs.items():
     response.outputs[key].CopyFrom(tensor_proto.to_proto(array, as_content=as_content))
   return response

@@ -10,7 +10,7 @@ from tensorflow_serving.apis import regression_pb2
 from serving.server import examples
 from serving.server.classify import example_signature, type_of
 from serving.server.errors import invalid
-from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Call
+from serving.server.servable import Arrays, Call
 
 METHOD = 'tensorflow/serving/regress'
 
@@ -29,9 +29,7 @@ def regress(
   inputs = examples.serialized(request.input)
   arrays = call.run(signature, {'inputs': inputs}, ['outputs'])
   response = regression_pb2.RegressionResponse(result=result(arrays, len(inputs)))
-  response.model_spec.name = request.model_spec.name
-  response.model_spec.version.value = call.version
-  response.model_spec.signature_name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+  response.model_spec.CopyFrom(call.spec(request.model_spec))
   return response
 
 

@@ -1,7 +1,7 @@
 """A SavedModel and the TensorFlow session that computes it.
 
 A version 1 session, because TF Serving runs the same C++ class: equal kernels, equal errors, and
-no checks of shapes against the signature, which Python's concrete functions would add.
+no checks of sizes against the signature, which Python's concrete functions would add.
 """
 
 import pathlib
@@ -12,9 +12,10 @@ import tensorflow as tf
 from tensorflow.core.protobuf.config_pb2 import CallableOptions
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
-from serving.server.errors import Code, ServingError, from_number
+from serving.server.errors import Code, ServingError, from_number, invalid
 from serving.server.servable import Arrays, Servable
 
+_IMAGE_RANK = 4
 _MAX_CALLABLES = 64  # prepared calls kept; one for each set of outputs that clients ask for
 
 _Call = Callable[..., Sequence[np.ndarray]]  # arrays in the order of the feeds -> of the fetches
@@ -42,6 +43,7 @@ class SavedModel(Servable):
     deadline_s: float | None = None,
   ) -> Arrays:
     """As in `Servable`; TensorFlow can't be interrupted, so the deadline changes nothing."""
+    _check_ranks(signature, inputs)
     feeds = {signature.inputs[key].name: array for key, array in sorted(inputs.items())}
     fetches = tuple(sorted({signature.outputs[key].name for key in outputs}))
     try:
@@ -66,6 +68,15 @@ class SavedModel(Servable):
       # Private in TensorFlow, but the only door to Session::MakeCallable; `run` checks shapes.
       call = self._callables[key] = self._session._make_callable_from_options(options)
     return call
+
+
+def _check_ranks(signature: SignatureDef, inputs: Arrays) -> None:
+  """Images must be images: a convolution of oneDNN that gets another rank ends the process."""
+  for key, array in sorted(inputs.items()):
+    rank = len(signature.inputs[key].tensor_shape.dim)
+    if rank >= _IMAGE_RANK and array.ndim != rank:
+      shape = ','.join(map(str, array.shape))
+      raise invalid(f'{key} must be {rank}-dimensional[{shape}]')
 
 
 def load(

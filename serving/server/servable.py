@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
+from tensorflow_serving.apis import model_pb2
 
 from serving.server.errors import Code, ServingError
 
@@ -94,3 +95,10 @@ class Call:
       return self._servable.run(signature, inputs, outputs, self._deadline_s)
     finally:
       self.runtime_s += time.perf_counter() - start_s
+
+  def spec(self, asked: model_pb2.ModelSpec) -> model_pb2.ModelSpec:
+    """What answered, in full, for a reply to a request that names a model by `asked`."""
+    spec = model_pb2.ModelSpec(name=asked.name)
+    spec.version.value = self.version
+    spec.signature_name = asked.signature_name or DEFAULT_SIGNATURE
+    return spec

@@ -24,6 +24,7 @@ def odd_model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
   number = tf.TensorSpec([None, 1], tf.float32, 'number')
   steps = tf.TensorSpec([], tf.int32, 'steps')
   half = tf.TensorSpec([None], tf.float16, 'half')
+  image = tf.TensorSpec([None, 3, 3, 1], tf.float32, 'image')
   signatures = {
     'serving_default': tf.function(
       lambda number: {'double': 2 * number, 'sum': tf.reduce_sum(tf.reshape(number, [-1]))},
@@ -39,6 +40,10 @@ def odd_model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
       lambda number: {'first': number[:1], 'all': number}, input_signature=[number]
     ),
     'half': tf.function(lambda half: {'out': half}, input_signature=[half]),
+    'convolved': tf.function(
+      lambda image: {'out': tf.nn.conv2d(image, tf.ones([3, 3, 1, 1]), 1, 'VALID')},
+      input_signature=[image],
+    ),
     'slow': tf.function(
       lambda steps: {'out': tf.while_loop(lambda i: i < steps, lambda i: (i + 1,), [0])[0]},
       input_signature=[steps],

@@ -41,6 +41,17 @@ def test_prepared_calls_are_bounded(
     assert len(loaded._callables) == 1
 
 
+@pytest.mark.parametrize('shape', [(), (3, 8, 8), (1, 8, 8, 2)])
+def test_the_graph_itself_refuses_images_of_another_shape(
+  loaded: saved_models.SavedModel, monkeypatch: pytest.MonkeyPatch, shape
+):
+  monkeypatch.setattr(saved_models, '_check_ranks', lambda *_: None)  # as in TF Serving
+  inputs = {'images': np.zeros(shape, np.float32), 'label': np.array([0])}
+  with pytest.raises(ServingError, match='not compatible with expected shape') as caught:
+    loaded.run(loaded.signature('score'), inputs, ['score'])
+  assert caught.value.code is Code.INVALID_ARGUMENT
+
+
 def test_close_waits_for_users(saved_model: pathlib.Path):
   loaded = saved_models.load('m', 1, saved_model)
   with loaded.in_use():
