@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import mobile.convert
 import mobile.gan_info
+import mobile.self_test
 import pipeline
 import serving.export
 import serving.warmup
@@ -16,6 +17,7 @@ from pipeline import dataset, errors
 from pipeline import generator as generators
 from pipeline.config import ExportSavedModelConfig, ExportTfliteConfig
 from pipeline.console import Console
+from pipeline.golden import Golden
 from pipeline.latents import latents_from_seeds
 
 _CALIBRATION_SEEDS = 2**40  # far from those of golden samples and of evaluation
@@ -53,14 +55,14 @@ def export_tflite(
     ValidationError: a file that departs from the contract.
   """
   generator = chosen_generator(inputs)
-  spec = generator.spec
+  spec, golden = generator.spec, Golden.load(inputs['golden'])
   info = mobile.gan_info.GanInfo(
     latent_size=spec.latent_size,
     num_classes=spec.num_classes,
     class_names=spec.class_names,
     image_shape=spec.image_shape,
     version=pipeline.__version__,
-    golden_digest=json.loads((inputs['golden'] / 'golden.json').read_text('utf-8'))['digest'],
+    golden_digest=golden.digest,
   )
   calibration = _calibration(config, generator, inputs['ingest'])
   try:
@@ -69,6 +71,7 @@ def export_tflite(
     )
   except mobile.convert.ConversionError as error:
     raise errors.ValidationError(str(error)) from error
+  mobile.self_test.write(output, golden.latents, golden.labels)
   for path in sorted(output.glob('*.tflite')):
     console.log(f'{path.name}: {path.stat().st_size / 1e6:.2f} MB')
 

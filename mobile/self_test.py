@@ -1,0 +1,68 @@
+"""golden.json: what the files of a bundle must make, so that an app can test itself on a phone.
+
+Everything is in the one file: 16 latents (and labels), and for each model file its SHA-256 and the
+pixels that LiteRT makes of them, one picture at a time. Byte strings are base64; numbers in them
+are little endian, arrays row-major.
+
+    {"golden_digest": "…", "latent_size": Z, "num_classes": K, "image_shape": [H, W, C],
+     "latents": "…" (float32 [16, Z]), "labels": [16 ints] (only if K is not 0),
+     "models": {"generator.tflite": {"sha256": "…", "pixels": "…" (uint8 [16, H, W, C]),
+                                     "max_level_difference": 0}, …}}
+
+Integer files are to be equal to the byte on every machine; floating point files within one level.
+"""
+
+import base64
+import hashlib
+import json
+import pathlib
+
+import numpy as np
+
+from mobile import gan_info, replay
+
+FILE = 'golden.json'
+NUM_SAMPLES = 16
+_MAX_LEVEL_DIFFERENCE = 1  # of files that compute in floating point; integers are exact
+_INTEGER_FILES = ('generator.tflite', 'generator_i8.tflite')
+
+
+def write(bundle: pathlib.Path, latents: np.ndarray, labels: np.ndarray | None) -> None:
+  """Writes golden.json for the .tflite files in a folder.
+
+  Args:
+    bundle: folder with at least one .tflite file; all have the same GAN_INFO but for codings.
+    latents: float32 [N, Z]; the first 16 are taken.
+    labels: int [N], or None for a generator without labels.
+
+  Raises:
+    ValueError: a file without GAN_INFO.
+  """
+  files = sorted(bundle.glob('*.tflite'))
+  info = gan_info.read(files[0].read_bytes())
+  latents = latents[:NUM_SAMPLES].astype('<f4')
+  contents = {
+    'golden_digest': info.golden_digest,
+    'latent_size': info.latent_size,
+    'num_classes': info.num_classes,
+    'image_shape': info.image_shape,
+    'latents': _base64(latents),
+  }
+  if labels is not None:
+    labels = labels[:NUM_SAMPLES]
+    contents['labels'] = labels.tolist()
+  contents['models'] = {path.name: _expected(path, latents, labels) for path in files}
+  (bundle / FILE).write_text(json.dumps(contents, indent=2) + '\n', encoding='utf-8')
+
+
+def _expected(path: pathlib.Path, latents: np.ndarray, labels: np.ndarray | None) -> dict:
+  pixels = replay.Generator(path).pixels(latents, labels)
+  return {
+    'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
+    'pixels': _base64(pixels),
+    'max_level_difference': 0 if path.name in _INTEGER_FILES else _MAX_LEVEL_DIFFERENCE,
+  }
+
+
+def _base64(array: np.ndarray) -> str:
+  return base64.b64encode(array.tobytes()).decode()
