@@ -5,9 +5,8 @@ import json
 import pytest
 
 from pipeline import errors
-from pipeline.config import IngestConfig, TrainConfig
+from pipeline.config import TrainConfig
 from pipeline.console import Console
-from pipeline.ingest.stage import ingest
 from pipeline.train.loop import TrainLoop
 from pipeline.train.stage import train
 
@@ -33,13 +32,6 @@ def settings(**changes):
     'deterministic': True,
   }
   return TrainConfig(**values | changes)
-
-
-@pytest.fixture(scope='module')
-def data(tmp_path_factory):
-  folder = tmp_path_factory.mktemp('ingest')
-  ingest(IngestConfig(image_size=8, num_shards=1), {}, folder, Console())
-  return {'ingest': folder}
 
 
 @pytest.fixture

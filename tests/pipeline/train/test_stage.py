@@ -9,10 +9,9 @@ import PIL.Image
 import pytest
 
 from pipeline import errors
-from pipeline.config import IngestConfig, TrainConfig
+from pipeline.config import TrainConfig
 from pipeline.console import Console, Progress
 from pipeline.generator import load_generator
-from pipeline.ingest.stage import ingest
 from pipeline.train.loop import TrainLoop
 from pipeline.train.stage import train
 
@@ -32,13 +31,6 @@ def settings(**changes):
     'deterministic': True,
   }
   return TrainConfig(**values | changes)
-
-
-@pytest.fixture(scope='module')
-def data(tmp_path_factory):
-  folder = tmp_path_factory.mktemp('ingest')
-  ingest(IngestConfig(image_size=8, num_shards=1), {}, folder, Console())
-  return {'ingest': folder}
 
 
 @pytest.fixture(scope='module')

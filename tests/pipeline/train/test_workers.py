@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 from pipeline import errors
-from pipeline.config import IngestConfig, TrainConfig
+from pipeline.config import TrainConfig
 from pipeline.console import Console
-from pipeline.ingest.stage import ingest
 from pipeline.train.stage import take_part, train
 from tests.pipeline.train.clusters import free_addresses, in_step, members, met
 
@@ -37,13 +36,6 @@ SETTINGS = {
   'deterministic': True,
 }
 LONGEST_S = 600
-
-
-@pytest.fixture(scope='module')
-def data(tmp_path_factory):
-  folder = tmp_path_factory.mktemp('ingest')
-  ingest(IngestConfig(image_size=8, num_shards=4), {}, folder, Console())
-  return {'ingest': folder}
 
 
 def train_in_step(config, data, folder):
