@@ -56,11 +56,12 @@ def test_a_stable_version_moves_with_the_rollback(base: pathlib.Path):
 
 
 def test_a_canary_is_tried_and_then_promoted(base: pathlib.Path):
-  assert run(base, 'promote', '--version=2') == 0
+  assert run(base, 'promote', '--version=1') == 0
   assert run(base, 'canary') == 0
-  assert known(base) == {'stable': 2, 'canary': 3}
+  assert known(base) == {'stable': 1, 'canary': 3}
+  assert run(base, 'canary', '--version=2') == 0
   assert run(base, 'promote') == 0
-  assert known(base) == {'stable': 3}
+  assert known(base) == {'stable': 2}
 
 
 def test_the_newest_is_promoted_where_there_is_no_canary(base: pathlib.Path):
