@@ -1,12 +1,15 @@
 """TFLite files as objects that can be changed, and back to bytes.
 
 Python's own packer lets constants lie anywhere. The schema asks for multiples of 16 bytes
-(`force_align` of Buffer.data), which let a runtime use a mapped file in place; `pack` obeys.
+(`force_align` of Buffer.data), which let a runtime use a mapped file in place; `pack` obeys, and
+seals what it makes.
 """
 
 import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+
+from mobile import seal
 
 _FILE_IDENTIFIER = b'TFL3'
 _ALIGNMENT = 16
@@ -24,7 +27,7 @@ def parse(model: bytes) -> schema.ModelT:
 
 
 def pack(model: schema.ModelT) -> bytes:
-  """The inverse of `parse`."""
+  """The inverse of `parse`; the bytes end in their own digest."""
   buffers = model.buffers
   model.buffers = [_AlignedBuffer(buffer) for buffer in buffers]
   try:
@@ -32,7 +35,7 @@ def pack(model: schema.ModelT) -> bytes:
     builder.Finish(model.Pack(builder), file_identifier=_FILE_IDENTIFIER)
   finally:
     model.buffers = buffers
-  return bytes(builder.Output())
+  return seal.sealed(bytes(builder.Output()))
 
 
 def add_buffer(model: schema.ModelT, contents: bytes) -> int:

@@ -1,0 +1,83 @@
+"""The same bytes on ARM64: cross-compiled, under qemu, with the ARM64 wheel's LiteRT."""
+
+import importlib.metadata
+import pathlib
+import shutil
+import sys
+import zipfile
+
+import pytest
+
+from mobile import convert
+from tests.mobile.native import building
+
+SYSROOT = pathlib.Path('/usr/aarch64-linux-gnu')
+# What Linux shows in /proc/cpuinfo of each; LiteRT's kernels are chosen by it.
+_OLD = 'fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid'
+CPUS = {
+  'cortex-a53': ('0xd03', _OLD),
+  'cortex-a76': ('0xd0b', f'{_OLD} atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp ssbs'),
+}
+CPUINFO = """processor\t: 0
+BogoMIPS\t: 100.00
+Features\t: {features}
+CPU implementer\t: 0x41
+CPU architecture: 8
+CPU variant\t: 0x0
+CPU part\t: {part}
+CPU revision\t: 4
+"""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope='session')
+def arm64_programs(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+  building.need('cmake', 'aarch64-linux-gnu-gcc', 'qemu-aarch64-static')
+  folder = tmp_path_factory.mktemp('arm64')
+  return building.build(
+    folder / 'build',
+    litert(folder),
+    '-DCMAKE_SYSTEM_NAME=Linux',
+    '-DCMAKE_SYSTEM_PROCESSOR=aarch64',
+    '-DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc',
+  )
+
+
+def litert(folder: pathlib.Path) -> pathlib.Path:
+  """libLiteRt.so from the ARM64 wheel of the installed version."""
+  wheel = f'ai-edge-litert=={importlib.metadata.version("ai-edge-litert")}'
+  platform = ['--platform', 'manylinux_2_27_aarch64', '--only-binary=:all:', '--no-deps']
+  command = [sys.executable, '-m', 'pip', 'download', wheel, *platform, '--dest', folder]
+  done = building.run(*command)
+  assert done.returncode == 0, f'PyPI is needed for an ARM64 library:\n{done.stderr}'
+  with zipfile.ZipFile(next(folder.glob('*.whl'))) as archive:
+    return pathlib.Path(archive.extract('ai_edge_litert/libLiteRt.so', folder))
+
+
+@pytest.mark.parametrize('name', convert.FILES.values())
+@pytest.mark.parametrize('cpu', CPUS)
+def test_pixels_are_golden(
+  cpu: str, name: str, arm64_programs: pathlib.Path, bundle: pathlib.Path, tmp_path: pathlib.Path
+):
+  program = [*emulator(cpu, tmp_path), arm64_programs / 'library/generate_pixels']
+  building.assert_golden(program, bundle, name, tmp_path)
+
+
+def test_the_header_keeps_its_promises(
+  arm64_programs: pathlib.Path, bundle: pathlib.Path, tmp_path: pathlib.Path
+):
+  sha256 = building.golden(bundle).sha256['generator.tflite']
+  program = [*emulator('cortex-a53', tmp_path), arm64_programs / 'contract']
+  done = building.run(*program, bundle, sha256)
+  assert (done.returncode, done.stdout) == (0, '')
+
+
+def emulator(cpu: str, folder: pathlib.Path) -> list[str | pathlib.Path]:
+  """qemu with a root of its own: LiteRT crashes when /proc/cpuinfo describes the host."""
+  root = folder / 'root'
+  (root / 'proc').mkdir(parents=True)
+  (root / 'lib').symlink_to(SYSROOT / 'lib')
+  part, features = CPUS[cpu]
+  (root / 'proc/cpuinfo').write_text(CPUINFO.format(part=part, features=features))
+  return [shutil.which('qemu-aarch64-static') or '', '-cpu', cpu, '-L', root]

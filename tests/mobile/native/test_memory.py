@@ -1,0 +1,22 @@
+"""No leak, no read or write out of bounds, no undefined behaviour."""
+
+import pathlib
+
+import pytest
+
+from tests.mobile.native import building
+
+
+def test_sanitisers_find_nothing(sanitised_programs: pathlib.Path, bundle: pathlib.Path):
+  sha256 = building.golden(bundle).sha256['generator.tflite']
+  done = building.run(sanitised_programs / 'contract', bundle, sha256)
+  assert (done.returncode, done.stdout) == (0, ''), done.stderr
+
+
+@pytest.mark.slow
+def test_valgrind_finds_nothing(programs: pathlib.Path, bundle: pathlib.Path):
+  building.need('valgrind')
+  sha256 = building.golden(bundle).sha256['generator.tflite']
+  checks = ['--leak-check=full', '--show-leak-kinds=definite,possible', '--error-exitcode=99']
+  done = building.run('valgrind', *checks, programs / 'contract', bundle, sha256)
+  assert (done.returncode, done.stdout) == (0, ''), done.stderr
