@@ -39,9 +39,9 @@ def run(*command: str | pathlib.Path, timeout_s: int = 300) -> subprocess.Comple
 def build(folder: pathlib.Path, litert: pathlib.Path, *options: str) -> pathlib.Path:
   """The folder, with the library and the programs of this folder in it."""
   source = pathlib.Path(__file__).parent
+  options = (f'-DLITERT_LIBRARY={litert}', '-DCMAKE_BUILD_TYPE=RelWithDebInfo', *options)
   for command in (
-    ['cmake', '-S', source, '-B', folder, f'-DLITERT_LIBRARY={litert}']
-    + ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', *options],
+    ['cmake', '-S', source, '-B', folder, *options],
     ['cmake', '--build', folder],
   ):
     done = run(*command)
@@ -104,3 +104,13 @@ def assert_golden(
   assert pixels.size == wanted.size
   difference = np.abs(pixels.astype(int) - wanted).max()
   assert difference <= expected.max_level_difference[name]
+
+
+def outcomes(programs: pathlib.Path, folder: pathlib.Path, *sha256: str) -> list[str]:
+  """What `open_each` says of the files 0, 1, … in the folder: 'opened', or the error."""
+  number = len(list(folder.iterdir()))
+  done = run(programs / 'open_each', folder, str(number), *sha256)
+  assert done.returncode == 0, done.stderr
+  lines = done.stdout.splitlines()
+  assert len(lines) == number
+  return lines

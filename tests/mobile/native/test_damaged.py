@@ -38,20 +38,10 @@ def folder(bundle: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pa
   return path
 
 
-def outcomes(programs: pathlib.Path, folder: pathlib.Path, *sha256: str) -> list[str]:
-  """One line for each file."""
-  number = len(list(folder.iterdir()))
-  done = building.run(programs / 'open_each', folder, str(number), *sha256)
-  assert done.returncode == 0, done.stderr
-  lines = done.stdout.splitlines()
-  assert len(lines) == number
-  return lines
-
-
 def test_the_seal_refuses_every_damaged_file(
   folder: pathlib.Path, sanitised_programs: pathlib.Path
 ):
-  *refused, whole = outcomes(sanitised_programs, folder)
+  *refused, whole = building.outcomes(sanitised_programs, folder)
   assert whole == 'opened'
   for number, line in enumerate(refused):
     assert line.startswith(f'{folder}/{number} ')
@@ -62,7 +52,7 @@ def test_an_expected_sha256_refuses_every_damaged_file(
   folder: pathlib.Path, bundle: pathlib.Path, sanitised_programs: pathlib.Path
 ):
   sha256 = building.golden(bundle).sha256['generator.tflite']
-  *refused, whole = outcomes(sanitised_programs, folder, sha256)
+  *refused, whole = building.outcomes(sanitised_programs, folder, sha256)
   assert whole == 'opened'
   assert all('has not the expected SHA-256' in line or 'is empty' in line for line in refused)
 
@@ -72,4 +62,4 @@ def test_an_expected_sha256_opens_a_file_without_a_seal(
 ):
   model = (bundle / 'generator.tflite').read_bytes()[:-SEAL_SIZE]
   (tmp_path / '0').write_bytes(model)
-  assert outcomes(programs, tmp_path, hashlib.sha256(model).hexdigest()) == ['opened']
+  assert building.outcomes(programs, tmp_path, hashlib.sha256(model).hexdigest()) == ['opened']
