@@ -2,7 +2,8 @@
 
 Legend: N calibration samples, Z latent size, K classes, H height, W width, C channels.
 
-All files have one signature, `generate`: latent [1, Z] (, label int32 [1]) -> pixels [1, H, W, C].
+All files have one signature, `generate`: latent [1, Z] (, label int32 [1]) -> pixels [1, H, W, C],
+and end in their own digest (`seal`).
 
 | file                | latent  | inside  | pixels                           |
 |---------------------|---------|---------|----------------------------------|

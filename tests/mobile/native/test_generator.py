@@ -63,7 +63,7 @@ def test_the_int8_file_takes_any_latent(
 def test_the_header_keeps_its_promises(programs: pathlib.Path, bundle: pathlib.Path):
   sha256 = building.golden(bundle).sha256['generator.tflite']
   done = building.run(programs / 'contract', bundle, sha256)
-  assert (done.returncode, done.stdout) == (0, '')
+  assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_header_is_also_cpp(tmp_path: pathlib.Path):
