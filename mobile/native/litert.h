@@ -1,7 +1,7 @@
 /* The part of the LiteRT 2.3 C API that a generator needs.
 
    The ai-edge-litert wheel ships libLiteRt.so without headers, so they are declared here. Other
-   releases differ: before 2.2, say, LiteRtCreateModelFromBuffer took no environment. */
+   releases differ: in some, LiteRtCreateModelFromBuffer takes no environment. */
 
 #ifndef GAN_LITERT_H
 #define GAN_LITERT_H

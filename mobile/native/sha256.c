@@ -60,7 +60,8 @@ void gan_sha256(const uint8_t* bytes, size_t num_bytes, uint8_t digest[GAN_SHA25
   memcpy(padded, bytes + whole, rest);
   padded[rest] = 0x80;
   size_t end = rest + 1 + LENGTH <= BLOCK ? BLOCK : 2 * BLOCK;
-  for (int i = 0; i < LENGTH; i++) padded[end - 1 - i] = (uint8_t)((uint64_t)num_bytes * 8 >> 8 * i);
+  uint64_t num_bits = (uint64_t)num_bytes * 8;
+  for (size_t i = 0; i < LENGTH; i++) padded[end - 1 - i] = (uint8_t)(num_bits >> 8 * i);
   for (size_t i = 0; i < end; i += BLOCK) add_block(H, padded + i);
   for (int i = 0; i < GAN_SHA256_SIZE; i++) digest[i] = (uint8_t)(H[i / 4] >> (24 - 8 * (i % 4)));
 }

@@ -15,6 +15,7 @@ LITERT = pathlib.Path(ai_edge_litert.__file__).parent / 'libLiteRt.so'
 # Programs and their Debian packages.
 _TOOLS = {
   'cmake': 'cmake',
+  'make': 'make',
   'cc': 'gcc',
   'c++': 'g++',
   'valgrind': 'valgrind',

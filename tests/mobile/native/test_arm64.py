@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope='session')
 def arm64_programs(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-  building.need('cmake', 'aarch64-linux-gnu-gcc', 'qemu-aarch64-static')
+  building.need('cmake', 'make', 'aarch64-linux-gnu-gcc', 'qemu-aarch64-static')
   folder = tmp_path_factory.mktemp('arm64')
   return building.build(
     folder / 'build',

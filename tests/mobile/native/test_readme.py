@@ -12,7 +12,7 @@ REPOSITORY = pathlib.Path(__file__).parents[3]
 
 
 def test_the_commands_build_the_program(tmp_path: pathlib.Path):
-  building.need('cmake', 'cc')
+  building.need('cmake', 'make', 'cc')
   text = (REPOSITORY / 'mobile/native/README.md').read_text(encoding='utf-8')
   commands = '\n'.join(re.findall(r'^ {4}(\S.*)$', text, re.MULTILINE))
   (tmp_path / 'mobile').symlink_to(REPOSITORY / 'mobile')
