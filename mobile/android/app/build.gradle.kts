@@ -1,0 +1,17 @@
+// Never built where forgeline is tested: README.md says what was.
+plugins { id("com.android.application") }
+
+android {
+  namespace = "forgeline.sample"
+  compileSdk = 37
+
+  defaultConfig {
+    applicationId = "forgeline.sample"
+    minSdk = 24
+    targetSdk = 37
+    versionCode = 1
+    versionName = "1.0"
+  }
+}
+
+dependencies { implementation(project(":generator")) }

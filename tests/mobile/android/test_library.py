@@ -1,0 +1,86 @@
+"""mobile/android on a plain JVM: its Kotlin and JNI code, with LiteRT's x86 library below."""
+
+import importlib.metadata
+import os
+import pathlib
+import shutil
+import subprocess
+
+import ai_edge_litert
+import numpy as np
+import pytest
+
+from pipeline.latents import latents_from_seeds
+
+HERE = pathlib.Path(__file__).parent
+ANDROID = HERE.parents[2] / 'mobile/android'
+LITERT = pathlib.Path(ai_edge_litert.__file__).parent
+TOOLS = {  # programs and their Debian packages
+  'mvn': 'maven',
+  'javac': 'openjdk-17-jdk-headless',
+  'cmake': 'cmake',
+  'cc': 'gcc',
+  'make': 'make',
+}
+
+
+@pytest.mark.slow
+def test_kotlin_tests_pass_on_a_jvm(bundle: pathlib.Path, tmp_path: pathlib.Path):
+  missing = [package for program, package in TOOLS.items() if shutil.which(program) is None]
+  if missing:
+    pytest.skip(f'tools are missing: apt-get install {" ".join(missing)}')
+  write_latents(tmp_path / 'latents.bin')
+  build_native_library(tmp_path / 'native')
+  properties = {
+    'output': tmp_path / 'jvm',
+    'native': tmp_path / 'native',
+    'bundle': bundle,
+    'latents': tmp_path / 'latents.bin',
+  }
+  run(['mvn', '--batch-mode', '--quiet', '-f', HERE / 'pom.xml', *definitions(properties), 'test'])
+
+
+def test_litert_is_the_version_that_is_tested_here():
+  build_file = (ANDROID / 'generator/build.gradle.kts').read_text()
+  version = importlib.metadata.version('ai-edge-litert')
+  assert f'"com.google.ai.edge.litert:litert:{version}"' in build_file
+
+
+def write_latents(path: pathlib.Path) -> None:
+  """Seeds and their latents, as LatentsTest.kt reads them; each of the 4,096 quantiles is there."""
+  corners = [0, 1, -1, 2**31, 2**32, 2**63 - 1, -(2**63)]
+  seeds = np.random.default_rng(0).integers(-(2**63), 2**63 - 1, 1000)
+  seeds[: len(corners)] = corners
+  records = np.empty(len(seeds), [('seed', '<i8'), ('latent', '<f4', 100)])
+  records['seed'], records['latent'] = seeds, latents_from_seeds(seeds, 100).numpy()
+  assert len(np.unique(records['latent'])) == 4096
+  records.tofile(path)
+
+
+def build_native_library(folder: pathlib.Path) -> None:
+  headers = pathlib.Path(shutil.which('javac')).resolve().parents[1] / 'include'
+  settings = {
+    'LITERT_DIR': LITERT,
+    'CMAKE_BUILD_TYPE': 'Release',
+    'CMAKE_C_FLAGS': f'-I{headers} -I{headers}/linux',
+  }
+  source = ANDROID / 'generator/src/main/cpp'
+  run(['cmake', '-S', source, '-B', folder, *definitions(settings)])
+  run(['cmake', '--build', folder])
+
+
+def definitions(values: dict[str, str | pathlib.Path]) -> list[str]:
+  return [f'-D{name}={value}' for name, value in values.items()]
+
+
+def run(command: list[str | pathlib.Path]) -> None:
+  done = subprocess.run(
+    command,
+    env={**os.environ, 'LC_ALL': 'C.UTF-8', 'LD_LIBRARY_PATH': str(LITERT)},
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    text=True,
+    check=False,
+    timeout=500,
+  )
+  assert done.returncode == 0, done.stdout
