@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+from xml.etree import ElementTree
 
 import ai_edge_litert
 import numpy as np
@@ -46,6 +47,17 @@ def test_litert_is_the_version_that_is_tested_here():
   assert f'"com.google.ai.edge.litert:litert:{version}"' in build_file
 
 
+def test_manifest_and_resources_name_each_other():
+  main = ANDROID / 'app/src/main'
+  manifest = ElementTree.parse(main / 'AndroidManifest.xml').getroot()
+  used = {value for element in manifest.iter() for value in element.attrib.values()}
+  resources = [ElementTree.parse(path).getroot() for path in main.glob('res/values*/*.xml')]
+  defined = {f'@{entry.tag}/{entry.get("name")}' for root in resources for entry in root}
+  assert {name for name in used if name.startswith(('@string', '@style'))} == defined
+  [activity] = (name for name in used if name.startswith('.'))
+  assert (main / f'kotlin/forgeline/sample/{activity[1:]}.kt').exists()
+
+
 def write_latents(path: pathlib.Path) -> None:
   """Seeds and their latents, as LatentsTest.kt reads them; each of the 4,096 quantiles is there."""
   corners = [0, 1, -1, 2**31, 2**32, 2**63 - 1, -(2**63)]
@@ -62,7 +74,7 @@ def build_native_library(folder: pathlib.Path) -> None:
   settings = {
     'LITERT_DIR': LITERT,
     'CMAKE_BUILD_TYPE': 'Release',
-    'CMAKE_C_FLAGS': f'-I{headers} -I{headers}/linux',
+    'CMAKE_C_FLAGS': f'-Werror -I{headers} -I{headers}/linux',
   }
   source = ANDROID / 'generator/src/main/cpp'
   run(['cmake', '-S', source, '-B', folder, *definitions(settings)])

@@ -43,8 +43,17 @@ class SelfTestTest {
 
   @Test
   fun damagedGoldenIsRefused() {
-    val half = goldenText.take(goldenText.length / 2)
-    val message = messageOf<IllegalArgumentException> { Golden.parse(half) }
-    assertTrue(message, message.startsWith("golden.json"))
+    val pixels = JSONObject(goldenText).getJSONObject("models").getJSONObject(model.name)
+      .getString("pixels")
+    val damaged = listOf(
+      goldenText.take(goldenText.length / 2),
+      goldenText.replace(pixels, pixels.take(400)),
+      goldenText.replace(pixels, "no base64!"),
+      "{}",
+    )
+    for (text in damaged) {
+      val message = messageOf<IllegalArgumentException> { Golden.parse(text) }
+      assertTrue(message, message.startsWith("golden.json"))
+    }
   }
 }

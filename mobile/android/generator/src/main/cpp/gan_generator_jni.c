@@ -11,9 +11,9 @@
 
 static gan_generator* generator_of(jlong handle) { return (gan_generator*)(intptr_t)handle; }
 
-// NULL stays NULL; the bytes must end in zero.
+// NULL if memory is short; an OutOfMemoryError then waits in `env`.
 static const char* borrow_text(JNIEnv* env, jbyteArray text) {
-  return text ? (const char*)(*env)->GetByteArrayElements(env, text, NULL) : NULL;
+  return (const char*)(*env)->GetByteArrayElements(env, text, NULL);
 }
 
 static void return_text(JNIEnv* env, jbyteArray text, const char* bytes) {
@@ -24,11 +24,14 @@ JNIEXPORT jlong NATIVE(open)(JNIEnv* env, jclass native, jbyteArray path, jbyteA
                              jint num_threads) {
   (void)native;
   const char* path_text = borrow_text(env, path);
-  gan_generator_options options = {borrow_text(env, sha256), num_threads};
+  if (!path_text) return 0;
+  const char* sha256_text = sha256 ? borrow_text(env, sha256) : NULL;
   gan_generator* generator = NULL;
-  // When an array could not be had, an OutOfMemoryError waits in `env`.
-  if (!(*env)->ExceptionCheck(env)) generator = gan_generator_open(path_text, &options);
-  return_text(env, sha256, options.expected_sha256);
+  if (sha256_text || !sha256) {
+    gan_generator_options options = {sha256_text, num_threads};
+    generator = gan_generator_open(path_text, &options);
+  }
+  return_text(env, sha256, sha256_text);
   return_text(env, path, path_text);
   return (jlong)(intptr_t)generator;
 }

@@ -3,7 +3,6 @@ package forgeline.generator
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import kotlin.io.encoding.Base64
-import org.json.JSONException
 import org.json.JSONObject
 
 /** What one model file must make of latents (and labels): its part of the bundle's golden.json. */
@@ -25,7 +24,7 @@ class Golden(
     fun parse(json: String, model: String = "generator.tflite"): Golden =
       try {
         parse(JSONObject(json), model)
-      } catch (error: JSONException) {
+      } catch (error: Exception) {
         throw IllegalArgumentException(
           "golden.json has no samples for $model: ${error.message} (Golden.parse). " +
             "Copy golden.json and $model again, from one bundle.",
