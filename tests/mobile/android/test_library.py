@@ -16,20 +16,19 @@ from pipeline.latents import latents_from_seeds
 HERE = pathlib.Path(__file__).parent
 ANDROID = HERE.parents[2] / 'mobile/android'
 LITERT = pathlib.Path(ai_edge_litert.__file__).parent
-TOOLS = {  # programs and their Debian packages
+PACKAGES = {  # Debian's, of programs
   'mvn': 'maven',
   'javac': 'openjdk-17-jdk-headless',
   'cmake': 'cmake',
   'cc': 'gcc',
   'make': 'make',
 }
+MISSING = [package for program, package in PACKAGES.items() if shutil.which(program) is None]
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(bool(MISSING), reason=f'needs `apt-get install {" ".join(MISSING)}`')
 def test_kotlin_tests_pass_on_a_jvm(bundle: pathlib.Path, tmp_path: pathlib.Path):
-  missing = [package for program, package in TOOLS.items() if shutil.which(program) is None]
-  if missing:
-    pytest.skip(f'tools are missing: apt-get install {" ".join(missing)}')
   write_latents(tmp_path / 'latents.bin')
   build_native_library(tmp_path / 'native')
   properties = {
