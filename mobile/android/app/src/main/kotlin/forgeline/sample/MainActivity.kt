@@ -8,7 +8,11 @@ import forgeline.generator.Image
 import forgeline.generator.selfTest
 import java.util.concurrent.Executors
 
-/** Opens the model among the assets, tests it on this device, and shows the pictures asked for. */
+/**
+ * Opens the model among the assets, tests it on this device, and shows the pictures asked for.
+ *
+ * Compiled, but never run where forgeline is tested.
+ */
 class MainActivity : Activity() {
   private val worker = Executors.newSingleThreadExecutor()
   private lateinit var screen: Screen

@@ -15,7 +15,7 @@ import android.widget.Spinner
 import android.widget.TextView
 import forgeline.generator.Image
 
-/** The one screen: a label, a seed, the picture, and what the self-test said. */
+/** A label, a seed, the picture, and what the self-test said. Compiled, but never seen. */
 class Screen(private val activity: Activity, private val onRequest: (Long, Int) -> Unit) {
   private val labels = Spinner(activity).apply {
     contentDescription = "Label"
