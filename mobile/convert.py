@@ -105,14 +105,15 @@ def _finished(kind: str, saved_model: str, calibration: Calibration, info: GanIn
   one_hot.mend(parsed)
   gan_info.attach(parsed, info)
   model = flatbuffer.pack(parsed)
-  found = verify.problems(
-    model,
-    latent_size=info.latent_size,
-    num_classes=info.num_classes,
-    image_shape=info.image_shape,
-    io_types=verify.INT8_IO if kind == 'i8' else verify.FLOAT_IO,
-    is_int8=kind in _INT8,
-  )
+  with _native_log():  # verify runs the interpreter
+    found = verify.problems(
+      model,
+      latent_size=info.latent_size,
+      num_classes=info.num_classes,
+      image_shape=info.image_shape,
+      io_types=verify.INT8_IO if kind == 'i8' else verify.FLOAT_IO,
+      is_int8=kind in _INT8,
+    )
   if found:
     raise ConversionError(f'{FILES[kind]} is not as promised: {"; ".join(found)} (convert).')
   return model

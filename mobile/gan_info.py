@@ -23,6 +23,7 @@ class GanInfo:
   image_shape: tuple[int, int, int]  # H, W, C
   version: str  # of forgeline
   golden_digest: str  # SHA-256 of golden.npz
+  license: str = 'NOASSERTION'  # SPDX expression; SPDX's own word for none given
   # Stored latent = round(latent / scale) + zero_point. float32 inputs have scale 1, zero_point 0.
   latent_coding: dict[str, Any] = dataclasses.field(default_factory=dict)
   # Grey level on 0..255 = stored value + offset.

@@ -1,11 +1,19 @@
-"""Mends how the INT8 converter quantises one-hot encodings.
+"""Mends what the converter makes of a label's one-hot encoding: a look-up that comes first.
 
-TensorFlow 2.21's converter gives ONE_HOT's `on` and `off` constants scales of their own, but its
-output the scale of what follows, a concatenation with the latent, say. The kernel copies the
-constants' bytes, so a 1 becomes a 3 or so and a 0 becomes -0.4: the label shouts, and no checker
-reports it (the kernel's INT8 support, https://github.com/tensorflow/tensorflow/pull/27422, leaves
-scales aside). This module gives the constants the output's scale. It changes nothing in a model
-that is right already; remove it when `test_converter_still_needs_mending` fails.
+A ONE_HOT becomes a GATHER of a row of the unit matrix. It computes the same, and more runtimes do
+it rightly:
+
+- TensorFlow 2.21's converter gives an INT8 ONE_HOT's `on` and `off` constants scales of their own,
+  but its output the scale of what follows, a concatenation with the latent, say. The kernel copies
+  the constants' bytes, so a 1 becomes a 3 or so and a 0 becomes -0.4: the label shouts, and no
+  checker reports it (https://github.com/tensorflow/tensorflow/pull/27422 leaves scales aside).
+- TFLite Micro has no ONE_HOT (https://github.com/tensorflow/tflite-micro/pull/3260).
+- A label out of range is an error of the runtime, not a picture of nothing.
+
+A one-hot encoding times a matrix becomes an EMBEDDING_LOOKUP by the converter itself. Either goes
+first: between two operations that XNNPACK computes it would make two pieces of one
+(mobile/delegation.py). Remove the GATHER when `test_converter_still_needs_mending` fails and TFLite
+Micro has ONE_HOT.
 """
 
 import copy
@@ -15,35 +23,77 @@ from ai_edge_litert import schema_py_generated as schema
 
 from mobile import flatbuffer
 
-_ON, _OFF = 2, 3  # positions among ONE_HOT's inputs
+_LOOK_UPS = ('ONE_HOT', 'EMBEDDING_LOOKUP')
+_GATHER_VERSION = 2  # the first that takes INT8
 
 
 def mend(model: schema.ModelT) -> None:
-  """Gives each INT8 ONE_HOT in the model constants of its output's scale."""
-  for graph in model.subgraphs:
-    for operator in graph.operators:
-      output = graph.tensors[operator.outputs[0]]
-      if flatbuffer.operation_name(model, operator) != 'ONE_HOT':
-        continue
-      if output.type != schema.TensorType.INT8:
-        continue
-      operator.inputs = operator.inputs.copy()  # what was parsed is a read-only view
-      for position in (_ON, _OFF):
-        constant = graph.tensors[operator.inputs[position]]
-        operator.inputs[position] = len(graph.tensors)
-        graph.tensors.append(_requantised(model, constant, output))
+  """Puts each look-up of an input before all else, and makes one of each ONE_HOT of an input."""
+  graph = model.subgraphs[0]
+  look_ups = [operator for operator in graph.operators if _is_look_up(model, operator)]
+  for operator in look_ups:
+    if flatbuffer.operation_name(model, operator) == 'ONE_HOT':
+      _make_gather(model, operator)
+    else:
+      _widen_table(model, operator)
+  others = [operator for operator in graph.operators if operator not in look_ups]
+  graph.operators = look_ups + [operator for operator in others if _is_read(operator, graph)]
 
 
-def _requantised(
-  model: schema.ModelT, constant: schema.TensorT, output: schema.TensorT
-) -> schema.TensorT:
-  """A new constant, since other operations may share the old one."""
-  raw = np.asarray(model.buffers[constant.buffer].data, np.uint8).view(np.int8)
-  scale, zero_point = flatbuffer.quantisation(constant)
-  value = (raw.astype(np.float64) - zero_point) * scale
-  scale, zero_point = flatbuffer.quantisation(output)
-  code = np.clip(np.round(value / scale) + zero_point, -128, 127).astype(np.int8)
-  tensor = copy.deepcopy(constant)
-  tensor.buffer = flatbuffer.add_buffer(model, code.tobytes())
-  tensor.quantization = copy.deepcopy(output.quantization)
-  return tensor
+def _is_look_up(model: schema.ModelT, operator: schema.OperatorT) -> bool:
+  is_of_input = operator.inputs[0] in model.subgraphs[0].inputs
+  return is_of_input and flatbuffer.operation_name(model, operator) in _LOOK_UPS
+
+
+def _make_gather(model: schema.ModelT, operator: schema.OperatorT) -> None:
+  """GATHER of unit matrix [K, K] and label [1], instead of ONE_HOT of label and constants."""
+  tensors = model.subgraphs[0].tensors
+  table, label = len(tensors), operator.inputs[0]
+  tensors.append(_unit_matrix(model, tensors[operator.outputs[0]]))
+  operator.inputs = np.array([table, label], np.int32)
+  operator.opcodeIndex = _gather_code(model)
+  operator.builtinOptionsType = schema.BuiltinOptions.GatherOptions
+  operator.builtinOptions = schema.GatherOptionsT()
+
+
+def _widen_table(model: schema.ModelT, operator: schema.OperatorT) -> None:
+  """EMBEDDING_LOOKUP of a float32 constant, instead of a float16 one that XNNPACK widens first."""
+  graph, (label, table) = model.subgraphs[0], operator.inputs
+  for other in graph.operators:
+    if table in other.outputs and flatbuffer.operation_name(model, other) == 'DEQUANTIZE':
+      narrow = graph.tensors[other.inputs[0]]
+      values = np.asarray(model.buffers[narrow.buffer].data, np.uint8).view(np.float16)
+      wide = copy.deepcopy(graph.tensors[table])
+      wide.buffer = flatbuffer.add_buffer(model, values.astype(np.float32).tobytes())
+      operator.inputs = np.array([label, len(graph.tensors)], np.int32)
+      graph.tensors.append(wide)
+
+
+def _unit_matrix(model: schema.ModelT, encoding: schema.TensorT) -> schema.TensorT:
+  """A constant whose row k is what `encoding` is to be for label k."""
+  num_classes = int(encoding.shape[-1])
+  values = np.eye(num_classes)
+  if encoding.type == schema.TensorType.INT8:
+    scale, zero_point = flatbuffer.quantisation(encoding)
+    values = np.clip(np.round(values / scale) + zero_point, -128, 127)
+  table = copy.deepcopy(encoding)
+  table.name = b'label_rows'
+  table.shape = np.array([num_classes, num_classes], np.int32)
+  contents = values.astype(flatbuffer.type_name(encoding)).tobytes()
+  table.buffer = flatbuffer.add_buffer(model, contents)
+  return table
+
+
+def _gather_code(model: schema.ModelT) -> int:
+  """The index of GATHER among the model's operation codes, added at their end."""
+  code = schema.OperatorCodeT()
+  code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.GATHER
+  code.version = _GATHER_VERSION
+  model.operatorCodes.append(code)
+  return len(model.operatorCodes) - 1
+
+
+def _is_read(operator: schema.OperatorT, graph: schema.SubGraphT) -> bool:
+  """Whether anything needs the operation: the constants of a ONE_HOT were perhaps dequantised."""
+  read = {int(i) for other in graph.operators for i in other.inputs} | set(map(int, graph.outputs))
+  return bool(read & set(map(int, operator.outputs)))

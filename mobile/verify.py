@@ -1,13 +1,13 @@
-"""Reads a model file and says in what it departs from the contract; runs nothing.
+"""Reads a model file and says in what it departs from the contract.
 
-A converter may keep an operation in float32 inside an "INT8" model, leave a size open, or choose
-its own scale for the output, and say nothing. Any of these makes the phone slow or the picture
-wrong.
+A converter may keep an operation in float32 inside an "INT8" model, leave a size open, choose its
+own scale for the output, or write an operation that XNNPACK can not compute, and say nothing. Any
+of these makes the phone slow or the picture wrong.
 """
 
 from ai_edge_litert import schema_py_generated as schema
 
-from mobile import flatbuffer
+from mobile import delegation, flatbuffer
 
 SIGNATURE = 'generate'
 # Types of the files' latent and pixels; all have label int32.
@@ -45,7 +45,7 @@ def problems(
   found = _signature_problems(parsed, wanted)
   if is_int8 and not found:
     found = _float_problems(parsed) + _scale_problems(parsed)
-  return found
+  return found or delegation.problems(model)
 
 
 def _signature_problems(

@@ -167,6 +167,12 @@ class ExportTfliteConfig(Checked):
   num_calibration_latents: int = setting(
     500, 'Latents, drawn as in training, that calibrate the INT8 ranges.', min=1
   )
+  max_int8_megabytes: float = setting(16.0, 'Largest INT8 file that is exported, in MB.', min=0)
+  generator_license: str = setting(
+    'NOASSERTION',
+    'Licence of the generator, an SPDX expression, written into the files and their README.'
+    " NOASSERTION is SPDX's word for none given.",
+  )
   seed: int = seed_setting()
 
 

@@ -63,6 +63,7 @@ def export_tflite(
     image_shape=spec.image_shape,
     version=pipeline.__version__,
     golden_digest=golden.digest,
+    license=config.generator_license,
   )
   calibration = _calibration(config, generator, inputs['ingest'])
   try:
@@ -71,9 +72,20 @@ def export_tflite(
     )
   except mobile.convert.ConversionError as error:
     raise errors.ValidationError(str(error)) from error
+  _check_size(output, config.max_int8_megabytes)
   mobile.self_test.write(output, golden.latents, golden.labels)
   for path in sorted(output.glob('*.tflite')):
     console.log(f'{path.name}: {path.stat().st_size / 1e6:.2f} MB')
+
+
+def _check_size(output: pathlib.Path, max_megabytes: float) -> None:
+  path = output / mobile.convert.FILES['int8']
+  megabytes = path.stat().st_size / 1e6
+  if megabytes > max_megabytes:
+    raise errors.ValidationError(
+      f'{path.name} has {megabytes:.2f} MB, more than --max_int8_megabytes={max_megabytes:g}'
+      ' (export_tflite). Choose a smaller network, or allow more.'
+    )
 
 
 def chosen_generator(inputs: Mapping[str, pathlib.Path]) -> generators.Generator:

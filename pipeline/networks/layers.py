@@ -25,6 +25,17 @@ class DepthToSpace(tf_keras.layers.Layer):
     return super().get_config() | {'block_size': self.block_size}
 
 
+class Doubled(tf_keras.layers.Layer):
+  """Every pixel four times: [B, H, W, C] -> [B, 2H, 2W, C].
+
+  Equal to `UpSampling2D`, whose resizing XNNPACK can not compute on a phone.
+  """
+
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    """Repeats the pixels of `inputs`, [B, H, W, C]."""
+    return tf.nn.depth_to_space(tf.concat([inputs] * 4, axis=-1), 2)
+
+
 class Blur(tf_keras.layers.Layer):
   """The binomial filter [1, 2, 1] along rows and columns, against aliasing: [B, H, W, C], same.
 

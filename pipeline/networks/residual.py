@@ -40,7 +40,7 @@ def generator(spec: ModelSpec) -> tf_keras.Model:
   x = L.Reshape([rows, columns, widths[0]])(L.Dense(rows * columns * widths[0])(x))
   for filters in widths[1:]:
     skip = convolution.Conv2D(filters, 1, use_bias=False)(x)
-    skip = L.UpSampling2D()(skip)
+    skip = layers.Doubled()(skip)
     y = L.ReLU()(L.BatchNormalization()(x))
     y = _upsampled(spec, filters, y)
     y = L.ReLU()(L.BatchNormalization()(y))
@@ -58,7 +58,7 @@ def _upsampled(spec: ModelSpec, filters: int, x: tf.Tensor) -> tf.Tensor:
       convolution.Conv2D(4 * filters, 3, padding='same', use_bias=False)(x)
     )
   x = convolution.Conv2D(filters, 3, padding='same', use_bias=False)(x)
-  return layers.Blur()(L.UpSampling2D()(x))
+  return layers.Blur()(layers.Doubled()(x))
 
 
 def discriminator(spec: ModelSpec) -> tf_keras.Model:

@@ -49,6 +49,11 @@ def test_the_normalised_kernel_is_differentiated_with_its_norm():
   np.testing.assert_allclose(float(tf.reduce_sum(gradient * layer.kernel)), 0, atol=1e-5)
 
 
+def test_doubled_is_upsampling():
+  x = tf.random.stateless_normal([2, 3, 5, 7], [0, 0])
+  np.testing.assert_array_equal(layers.Doubled()(x), tf_keras.layers.UpSampling2D()(x))
+
+
 def test_dropout_drops_its_share_and_keeps_the_mean():
   layer = Dropout(0.3)
   out = layer(tf.ones([100, 1000]), training=True).numpy()
