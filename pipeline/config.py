@@ -200,6 +200,9 @@ class PushConfig(Checked):
   keep_versions: int = setting(
     10, 'Newest versions left in place, beside those that labels need; 0 is all.', min=0
   )
+  mobile_bundle: bool = setting(
+    True, 'Put the TFLite files together as a folder for apps, push/bundle/ in the run folder.'
+  )
 
   def __post_init__(self) -> None:
     super().__post_init__()

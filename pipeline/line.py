@@ -36,7 +36,7 @@ STAGES = (
   Stage(
     name='push',
     module='pipeline.push',
-    inputs=('evaluate', 'validate', 'export_saved_model'),
+    inputs=('evaluate', 'validate', 'export_saved_model', 'export_tflite'),
     is_live=pushed_is_live,
   ),
   Stage(

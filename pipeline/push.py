@@ -1,4 +1,4 @@
-"""The push stage: a validated SavedModel becomes the next version on the server."""
+"""The push stage: validated models become the next version on the server and a bundle for apps."""
 
 import contextlib
 import json
@@ -6,10 +6,13 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import mobile.bundle
 from pipeline import artifacts, comparison, errors
 from pipeline.config import PushConfig
 from pipeline.console import Console
 from serving import push as serving_push
+
+BUNDLE = 'bundle'  # folder in the artifact
 
 
 def push(
@@ -18,11 +21,11 @@ def push(
   output: pathlib.Path,
   console: Console,
 ) -> None:
-  """Publishes the SavedModel and writes pushed.json.
+  """Publishes the SavedModel, puts the bundle for apps together and writes pushed.json.
 
   Args:
     config: where to, under which name.
-    inputs: artifacts evaluate, validate and export_saved_model.
+    inputs: artifacts evaluate, validate, export_saved_model and export_tflite.
     output: existing folder.
     console: shows where the model went.
 
@@ -31,6 +34,8 @@ def push(
     StorageError: the serving folder can't be written.
   """
   _refuse_failures(inputs)
+  if config.mobile_bundle:
+    _bundle(inputs, output / BUNDLE, console)
   base = pathlib.Path(config.serving_model_dir).expanduser()
   with _storage_errors(base):
     version, path = serving_push.publish(inputs['export_saved_model'], base, config.model_name)
@@ -49,6 +54,16 @@ def push(
     )
 
 
+def _bundle(inputs: Mapping[str, pathlib.Path], folder: pathlib.Path, console: Console) -> None:
+  """The folder for apps, beside pushed.json."""
+  validation = inputs['validate'] / 'validation.json'
+  try:
+    mobile.bundle.assemble(inputs['export_tflite'], validation, folder)
+  except mobile.bundle.BundleError as error:
+    raise errors.ArtifactError(str(error)) from error
+  console.log(f'{folder.name}/ for apps: start with its README.md')
+
+
 @contextlib.contextmanager
 def _storage_errors(base: pathlib.Path) -> Iterator[None]:
   try:
@@ -63,15 +78,24 @@ def _storage_errors(base: pathlib.Path) -> Iterator[None]:
 
 
 def _refuse_failures(inputs: Mapping[str, pathlib.Path]) -> None:
-  metrics = json.loads((inputs['evaluate'] / 'metrics.json').read_text(encoding='utf-8'))
-  validation = json.loads((inputs['validate'] / 'validation.json').read_text(encoding='utf-8'))
-  found = [_gate_failure(row) for row in metrics['gate'] if not row['passed']]
-  found += comparison.failures(validation)
+  found = failures(inputs)
   if found:
     raise errors.ValidationError(
       f'Not pushed: {"; ".join(found)}. Compare the pictures in {inputs["validate"]}, then train'
       ' longer or change the tolerance that you can do without.'
     )
+
+
+def failures(inputs: Mapping[str, pathlib.Path]) -> list[str]:
+  """What the gate and the validation found, a phrase each; none for a generator that passed.
+
+  Args:
+    inputs: artifacts evaluate and validate.
+  """
+  metrics = json.loads((inputs['evaluate'] / 'metrics.json').read_text(encoding='utf-8'))
+  validation = json.loads((inputs['validate'] / 'validation.json').read_text(encoding='utf-8'))
+  found = [_gate_failure(row) for row in metrics['gate'] if not row['passed']]
+  return found + comparison.failures(validation)
 
 
 def _gate_failure(row: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ import pathlib
 import shlex
 
 from pipeline import next_steps
-from pipeline.report import facts
+from pipeline.report import facts, numbers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,6 +33,28 @@ def commands(run: facts.Run) -> list[Command]:
       code=f'tensorboard --logdir={_quoted(run_dir / "train/tensorboard")}',
     ),
   ]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bundle:
+  """The folder for apps."""
+
+  path: str  # as typed
+  num_files: int
+  size: str
+
+
+def bundle(run: facts.Run) -> Bundle | None:
+  """The folder for apps that the push left; None if it left none."""
+  files = run.manifests.get('push', {}).get('files', ())
+  sizes = [int(entry['bytes']) for entry in files if str(entry['path']).startswith('bundle/')]
+  if not sizes:
+    return None
+  return Bundle(
+    path=str(_run_dir(run) / 'push/bundle'),
+    num_files=len(sizes),
+    size=numbers.size(sum(sizes)),
+  )
 
 
 def _serving(run: facts.Run) -> list[Command]:

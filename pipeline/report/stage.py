@@ -41,6 +41,7 @@ _SECTIONS: dict[str, tuple[str, Callable[[facts.Run], Any]]] = {
   'sheets': ('validate', comparison.sheets),
   'worst': ('validate', comparison.worst_samples),
   'commands': ('push', commands.commands),
+  'bundle': ('push', commands.bundle),
   'verdict': ('push', verdict.verdict),
 }
 

@@ -44,7 +44,10 @@ def run(inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path) -> pathlib.Path
   output = tmp_path / 'push'
   output.mkdir(exist_ok=True)
   config = PushConfig(
-    model_name='digits', serving_model_dir=str(tmp_path / 'models'), keep_versions=2
+    model_name='digits',
+    serving_model_dir=str(tmp_path / 'models'),
+    keep_versions=2,
+    mobile_bundle=False,
   )
   push.push(config, inputs, output, Console(rich.console.Console(file=io.StringIO())))
   return output

@@ -132,6 +132,15 @@ def test_an_unconditional_model(make_run):
   assert '"inputs": {"seed": [7]}' in page.text
 
 
+def test_the_folder_for_apps_is_named_with_its_size(run):
+  assert 'Put it into an app' not in Page(run.html()).text
+  manifest = run.read('push', 'MANIFEST.json')
+  for name, num_bytes in (('bundle/README.md', 4_000), ('bundle/generator.tflite', 800_000)):
+    manifest['files'].append({'path': name, 'bytes': num_bytes, 'sha256': 'ab'})
+  run.write('push', 'MANIFEST.json', manifest)
+  assert 'runs/small/push/bundle holds 2 files, 804 kB' in Page(run.html()).text
+
+
 def test_a_failed_gate_is_the_reason(run):
   run.drop('push')
   facts = run.read('evaluate', 'metrics.json')

@@ -1,0 +1,106 @@
+"""Puts a bundle together from what export_tflite and validate wrote.
+
+A bundle appears whole or not at all. Made again from the same files it is the same, but for the
+latencies, which are measured anew.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+from mobile import gan_info, self_test
+from mobile.bundle import figures, pictures, readme
+
+FACTS = 'bundle.json'
+
+
+class OccupiedError(Exception):
+  """The folder to make holds something else than a bundle; the message is one line."""
+
+
+class BundleError(Exception):
+  """A file is missing, or not the one that golden.json tells of; the message is one line."""
+
+
+def assemble(
+  export: pathlib.Path, validation: pathlib.Path, out: pathlib.Path
+) -> Mapping[str, Any]:
+  """Writes the bundle.
+
+  Args:
+    export: folder with the .tflite files and golden.json.
+    validation: validation.json, with the quality of each file.
+    out: folder to make; its parent is made, too. An older bundle there is replaced.
+
+  Returns:
+    The contents of bundle.json.
+
+  Raises:
+    BundleError: a file is missing or damaged.
+    OccupiedError: `out` holds something else than a bundle.
+    OSError: the folder can't be written.
+  """
+  _refuse_others(out)
+  facts = _facts(export, validation)
+  out.parent.mkdir(parents=True, exist_ok=True)
+  with tempfile.TemporaryDirectory(prefix=f'.{out.name}-', dir=out.parent) as folder:
+    partial = pathlib.Path(folder) / 'new'
+    partial.mkdir()
+    for name in (*facts['models'], self_test.FILE):
+      shutil.copyfile(export / name, partial / name)
+    pictures.write(partial / 'golden.png', export / self_test.FILE)
+    (partial / 'README.md').write_text(readme.render(facts), encoding='utf-8')
+    text = json.dumps(facts, indent=2, ensure_ascii=False)
+    (partial / FACTS).write_text(text + '\n', encoding='utf-8')
+    _durable(partial)
+    if out.exists():
+      out.rename(pathlib.Path(folder) / 'old')
+    partial.rename(out)
+  return facts
+
+
+def _facts(export: pathlib.Path, validation: pathlib.Path) -> dict[str, Any]:
+  """Everything that bundle.json and the README tell."""
+  try:
+    golden = json.loads((export / self_test.FILE).read_text(encoding='utf-8'))
+    validated = json.loads(validation.read_text(encoding='utf-8'))
+    paths = sorted(export.glob('*.tflite'))
+    if {path.name for path in paths} != set(golden['models']):
+      raise ValueError(f'{self_test.FILE} tells of {sorted(golden["models"])}')
+    models = {path.name: figures.of_file(path, golden, validated) for path in paths}
+    return {
+      'gan_info': figures.shared_info(gan_info.read(paths[0].read_bytes())),
+      'machine': figures.machine(),
+      'num_golden': figures.num_golden(golden),
+      'models': models,
+    }
+  except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    raise BundleError(
+      f'{export} can not be bundled: {str(error).rstrip(".")}. Run the export_tflite and validate stages again.'
+    ) from error
+
+
+def _refuse_others(out: pathlib.Path) -> None:
+  """A folder that is not wholly of a bundle is somebody's."""
+  if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    return
+  names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+  known = {'README.md', 'golden.png', self_test.FILE, FACTS}
+  others = {name for name in names - known if not name.endswith('.tflite')}
+  if FACTS not in names or others:
+    what = f'holds {min(others)}' if others else 'is there'
+    raise OccupiedError(f'{out} {what} and is no bundle alone. Choose another folder.')
+
+
+def _durable(folder: pathlib.Path) -> None:
+  """Waits until all files are on the disk."""
+  for path in [*folder.iterdir(), folder]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+      os.fsync(descriptor)
+    finally:
+      os.close(descriptor)
