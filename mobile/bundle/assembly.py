@@ -80,7 +80,8 @@ def _facts(export: pathlib.Path, validation: pathlib.Path) -> dict[str, Any]:
     }
   except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
     raise BundleError(
-      f'{export} can not be bundled: {str(error).rstrip(".")}. Run the export_tflite and validate stages again.'
+      f'{export} can not be bundled: {str(error).rstrip(".")}.'
+      ' Run the export_tflite and validate stages again.'
     ) from error
 
 

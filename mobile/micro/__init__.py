@@ -1,0 +1,1 @@
+"""The bundle's integer file on microcontrollers, with TFLite Micro."""

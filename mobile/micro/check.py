@@ -1,0 +1,139 @@
+"""Compares TFLite Micro's pictures with LiteRT's, on the golden latents of a bundle.
+
+The files end in tanh of an int8 value, so a pixel has at most 256 levels of its own, which lie
+several grey levels apart where tanh is steep. Kernels that round otherwise differ by one of them
+now and then. That is the step counted here.
+
+Legend: N pictures, Z latent size, H height, W width, C channels.
+"""
+
+import base64
+import dataclasses
+import json
+import pathlib
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from mobile import flatbuffer, self_test, verify
+
+MODEL = 'generator_i8.tflite'
+_PLAYER = pathlib.Path(__file__).with_name('player.py')
+_INT8_OFFSET = 128  # from an int8 output to grey levels
+
+
+class MicroError(Exception):
+  """The model could not be run; the message is one line."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Result:
+  """What TFLite Micro made of a bundle's integer file."""
+
+  arena_bytes: int  # the smallest that works
+  operations: tuple[str, ...]  # that the model needs, in order of first use
+  steps_off: int  # from LiteRT's own kernels, at most, in levels that the model has
+  golden_steps_off: int  # from golden.json, which XNNPACK's kernels made
+  golden_levels_off: int  # the same, in grey levels
+  golden_share_off: float  # of pixels that are not golden's
+
+
+def check(bundle: pathlib.Path, python: pathlib.Path) -> Result:
+  """Runs golden.json's latents through the bundle's integer file.
+
+  Args:
+    bundle: folder with generator_i8.tflite and golden.json.
+    python: interpreter of an environment with tflite-micro.
+
+  Raises:
+    MicroError: a file is missing, or TFLite Micro can't run the model.
+  """
+  try:
+    golden = json.loads((bundle / self_test.FILE).read_text(encoding='utf-8'))
+    model = (bundle / MODEL).read_bytes()
+  except OSError as error:
+    raise MicroError(f'{error.filename}: {error.strerror} (micro). Pass a bundle.') from error
+  inputs = _inputs(golden, model)
+  played = _play(bundle / MODEL, inputs, python)
+  pixels = played['pixels'].astype(int)
+  expected = _bytes(golden['models'][MODEL]['pixels'], np.uint8).astype(int) - _INT8_OFFSET
+  expected = expected.reshape(pixels.shape)
+  own_levels = _own_levels(model)
+  return Result(
+    arena_bytes=int(played['arena_bytes']),
+    operations=_operations(model),
+    steps_off=_steps_off(own_levels, pixels, _by_litert(model, inputs)),
+    golden_steps_off=_steps_off(own_levels, pixels, expected),
+    golden_levels_off=int(np.abs(pixels - expected).max()),
+    golden_share_off=float((pixels != expected).mean()),
+  )
+
+
+def _inputs(golden: Mapping[str, Any], model: bytes) -> dict[str, np.ndarray]:
+  """int8 [N, Z] latents, and int32 [N] labels if there are any."""
+  tensors = flatbuffer.signature_tensors(flatbuffer.parse(model))
+  scale, zero_point = flatbuffer.quantisation(tensors['latent'])
+  latents = _bytes(golden['latents'], '<f4').reshape(-1, golden['latent_size'])
+  codes = np.clip(np.round(latents / np.float32(scale)) + zero_point, -128, 127).astype(np.int8)
+  labels = {'labels': np.array(golden['labels'], np.int32)} if golden['num_classes'] else {}
+  return {'latents': codes} | labels
+
+
+def _play(
+  model: pathlib.Path, inputs: Mapping[str, np.ndarray], python: pathlib.Path
+) -> dict[str, np.ndarray]:
+  """What the player writes."""
+  with tempfile.TemporaryDirectory() as folder:
+    files = [pathlib.Path(folder) / name for name in ('inputs.npz', 'outputs.npz')]
+    np.savez(files[0], **inputs)  # type: ignore[arg-type]
+    ended = subprocess.run(
+      [python, _PLAYER, model, *files], capture_output=True, text=True, check=False
+    )
+    if ended.returncode:
+      lines = [line for line in ended.stderr.splitlines() if line.strip()] or ['it said nothing']
+      said = next((line for line in lines if "Didn't find op" in line), lines[-1])
+      raise MicroError(f'TFLite Micro can not run {model}: {said} (micro)')
+    with np.load(files[1]) as outputs:
+      return dict(outputs)
+
+
+def _by_litert(model: bytes, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+  """Pixels by LiteRT's own kernels, whose rounding TFLite Micro shares: int [N, H, W, C]."""
+  plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+  interpreter = Interpreter(model_content=model, experimental_op_resolver_type=plain)
+  generate = interpreter.get_signature_runner(verify.SIGNATURE)
+  pictures = []
+  for i in range(len(inputs['latents'])):
+    row = {name.removesuffix('s'): values[i : i + 1] for name, values in inputs.items()}
+    pictures.append(generate(**row)['pixels'])
+  return np.concatenate(pictures).astype(int)
+
+
+def _own_levels(model: bytes) -> np.ndarray:
+  """The int8 values, in order, that tanh of an int8 value can have."""
+  parsed = flatbuffer.parse(model)
+  graph = parsed.subgraphs[0]
+  tanh = next(o for o in graph.operators if flatbuffer.operation_name(parsed, o) == 'TANH')
+  scale, zero_point = flatbuffer.quantisation(graph.tensors[tanh.inputs[0]])
+  values = np.tanh(scale * (np.arange(-128, 128) - zero_point))
+  return np.unique(np.clip(np.round(values * 128), -128, 127))
+
+
+def _steps_off(own_levels: np.ndarray, pixels: np.ndarray, expected: np.ndarray) -> int:
+  """The largest distance, in steps from one of the model's levels to the next."""
+  places = [np.searchsorted(own_levels, each) for each in (pixels, expected)]
+  return int(np.abs(places[0] - places[1]).max())
+
+
+def _operations(model: bytes) -> tuple[str, ...]:
+  parsed = flatbuffer.parse(model)
+  names = [flatbuffer.operation_name(parsed, o) for o in parsed.subgraphs[0].operators]
+  return tuple(dict.fromkeys(names))
+
+
+def _bytes(text: str, dtype: Any) -> np.ndarray:
+  return np.frombuffer(base64.b64decode(text), dtype)
