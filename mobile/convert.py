@@ -1,6 +1,6 @@
 """A generator as TFLite files for phones: INT8, with float32 and float16 beside it.
 
-Legend: N calibration samples, Z latent size, K classes, H height, W width, C channels.
+Legend: Z latent size, H height, W width, C channels.
 
 All files have one signature, `generate`: latent [1, Z] (, label int32 [1]) -> pixels [1, H, W, C],
 and end in their own digest (`seal`).
@@ -12,13 +12,15 @@ and end in their own digest (`seal`).
 | generator_f32.tflite| float32 | float32 | uint8 grey levels                |
 | generator_f16.tflite| float32 | float16 | uint8 grey levels                |
 
+That is with the quantisation `ptq` or `qat`. With `dynamic` generator.tflite has only its weights
+in int8; with `float16` and `none` it is f16 or f32 again. These have no generator_i8.tflite.
+
 The batch is fixed at 1: with a free one, CPU kernels fall back to slower ones. The INT8 graph ends
 in tanh, whose output has scale 1/128 about zero by definition, so its bytes are the pixels without
 any arithmetic; a graph that rescaled after tanh would take its scale from calibration.
 """
 
 import contextlib
-import dataclasses
 import os
 import pathlib
 import sys
@@ -26,11 +28,11 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 
-import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from mobile import flatbuffer, gan_info, one_hot, verify
+from mobile.calibration import Calibration
 from mobile.gan_info import GanInfo
 
 FILES = {
@@ -39,32 +41,27 @@ FILES = {
   'f32': 'generator_f32.tflite',
   'f16': 'generator_f16.tflite',
 }
+# What generator.tflite is, by the name of the quantisation.
+KINDS = {'ptq': 'int8', 'qat': 'int8', 'dynamic': 'dynamic', 'float16': 'f16', 'none': 'f32'}
 _INT8, _FLOAT = ('int8', 'i8'), ('f32', 'f16')
+_MAIN = FILES['int8']
+_KINDS_INSIDE = {'i8': 'int8'}  # as `verify.kind` names them
 
 
 class ConversionError(Exception):
   """The converter failed, or what it made departs from the contract."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Calibration:
-  """Inputs, drawn as in use, from which the INT8 ranges are measured."""
-
-  latents: np.ndarray  # float32 [N, Z]
-  labels: np.ndarray | None = None  # int [N]; None for a generator without labels
-
-  def __iter__(self) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    for i, latent in enumerate(self.latents):
-      sample = {'latent': latent[None]}
-      if self.labels is not None:
-        sample['label'] = self.labels[i : i + 1].astype(np.int32)
-      yield verify.SIGNATURE, sample
-
-
 def export_tflite(
-  path: pathlib.Path, *, generator: tf_keras.Model, calibration: Calibration, info: GanInfo
+  path: pathlib.Path,
+  *,
+  generator: tf_keras.Model,
+  calibration: Calibration,
+  info: GanInfo,
+  quantization: str = 'ptq',
+  tuned: tf_keras.Model | None = None,
 ) -> None:
-  """Writes the four files.
+  """Writes the files.
 
   Args:
     path: existing folder.
@@ -72,17 +69,25 @@ def export_tflite(
       last operation is tanh.
     calibration: a few hundred samples.
     info: written into each file's metadata.
+    quantization: of generator.tflite, a key of `KINDS`.
+    tuned: for the 8-bit files in place of `generator`; needed for `qat`.
 
   Raises:
     ConversionError: a file could not be made as promised; the message says why.
   """
-  for kinds in (_INT8, _FLOAT):
-    for kind, model in zip(kinds, _convert(kinds, generator, calibration, info), strict=True):
-      (path / FILES[kind]).write_bytes(model)
+  models = dict(zip(_FLOAT, _convert(_FLOAT, generator, calibration, info), strict=True))
+  kind = KINDS[quantization]
+  if kind not in models:
+    kinds = _INT8 if kind == 'int8' else (kind,)
+    models |= zip(kinds, _convert(kinds, tuned or generator, calibration, info), strict=True)
+  (path / _MAIN).write_bytes(models[kind])
+  for other in (*_FLOAT, 'i8'):
+    if other in models:
+      (path / FILES[other]).write_bytes(models[other])
 
 
 def convert(kind: str, generator: tf_keras.Model, calibration: Calibration, info: GanInfo) -> bytes:
-  """One file's bytes, verified; `kind` is a key of `FILES`. See `export_tflite`."""
+  """One file's bytes, verified; `kind` is a key of `FILES`, or 'dynamic'. See `export_tflite`."""
   return _convert((kind,), generator, calibration, info)[0]
 
 
@@ -91,7 +96,7 @@ def _convert(
 ) -> list[bytes]:
   """Files that are all integer inside or all not: one SavedModel serves them."""
   with tempfile.TemporaryDirectory() as folder:
-    _save(folder, generator, rescales=kinds[0] in _FLOAT)
+    _save(folder, generator, rescales=kinds[0] not in _INT8)
     return [_finished(kind, folder, calibration, info) for kind in kinds]
 
 
@@ -105,7 +110,7 @@ def _finished(kind: str, saved_model: str, calibration: Calibration, info: GanIn
   one_hot.mend(parsed)
   gan_info.attach(parsed, info)
   model = flatbuffer.pack(parsed)
-  with _native_log():  # verify runs the interpreter
+  with native_log.caught():  # verify runs the interpreter
     found = verify.problems(
       model,
       latent_size=info.latent_size,
@@ -114,8 +119,12 @@ def _finished(kind: str, saved_model: str, calibration: Calibration, info: GanIn
       io_types=verify.INT8_IO if kind == 'i8' else verify.FLOAT_IO,
       is_int8=kind in _INT8,
     )
+  if not found and verify.kind(model) != _KINDS_INSIDE.get(kind, kind):
+    found = [f'it is {verify.kind(model)} inside']
   if found:
-    raise ConversionError(f'{FILES[kind]} is not as promised: {"; ".join(found)} (convert).')
+    raise ConversionError(
+      f'{FILES.get(kind, _MAIN)} is not as promised: {"; ".join(found)} (convert).'
+    )
   return model
 
 
@@ -144,6 +153,7 @@ def _configure(converter: tf.lite.TFLiteConverter, kind: str, calibration: Calib
   converter.optimizations = [tf.lite.Optimize.DEFAULT]
   if kind == 'f16':
     converter.target_spec.supported_types = [tf.float16]
+  if kind not in _INT8:
     return
   converter.representative_dataset = lambda: iter(calibration)
   converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -161,7 +171,8 @@ def _run(converter: tf.lite.TFLiteConverter, kind: str) -> bytes:
       log.seek(0)
       said = [*str(error).splitlines(), *log.read().decode(errors='replace').splitlines()]
       reason = next((line.strip() for line in said if line.strip()), type(error).__name__)
-      raise ConversionError(f'{FILES[kind]} could not be converted: {reason} (convert).') from error
+      name = FILES.get(kind, _MAIN)
+      raise ConversionError(f'{name} could not be converted: {reason} (convert).') from error
 
 
 @contextlib.contextmanager

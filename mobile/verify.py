@@ -13,7 +13,25 @@ SIGNATURE = 'generate'
 # Types of the files' latent and pixels; all have label int32.
 FLOAT_IO, INT8_IO = ('float32', 'uint8'), ('int8', 'int8')
 _FLOATS = ('float16', 'float32', 'float64', 'bfloat16')
+_KINDS = {'int8': 'dynamic', 'float16': 'f16'}  # by a type that some of the tensors have
 _ZERO_POINTS = {'uint8': 128, 'int8': 0}
+
+
+def kind(model: bytes) -> str:
+  """What a model computes in.
+
+  Args:
+    model: a .tflite file's bytes.
+
+  Returns:
+    'int8': nothing but the latent input is floating point. 'dynamic': int8 weights, the rest in
+    float32. 'f16': weights in float16, the rest in float32. 'f32'.
+  """
+  parsed = flatbuffer.parse(model)
+  if not _float_problems(parsed):
+    return 'int8'
+  types = {flatbuffer.type_name(tensor) for tensor in parsed.subgraphs[0].tensors}
+  return next((kind for name, kind in _KINDS.items() if name in types), 'f32')
 
 
 def problems(

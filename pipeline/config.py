@@ -33,6 +33,13 @@ DATASETS = (
   'idx',
   'tfrecord',
 )
+_COMPRESSIBLE = ('ptq', 'dynamic')
+_FLOAT_PROMISE = 'would break the promise that the file makes the pictures of golden'
+_COMPRESSION_CONFLICTS = {
+  'qat': 'fine-tunes twice, and the second undoes the zeros or clusters of the first',
+  'float16': _FLOAT_PROMISE,
+  'none': _FLOAT_PROMISE,
+}
 _LOCAL_DATASETS = ('image_folder', 'celeba', 'npz', 'idx', 'tfrecord')  # nothing to download
 
 
@@ -164,6 +171,34 @@ class ExportSavedModelConfig(Checked):
 class ExportTfliteConfig(Checked):
   """The TFLite files."""
 
+  quantization: str = setting(
+    'ptq',
+    'What generator.tflite computes in. ptq: int8, ranges measured after training. qat: int8,'
+    ' weights fine-tuned for it. dynamic: int8 weights, float32 otherwise. float16, none: as'
+    ' generator_f16.tflite and generator_f32.tflite, which are always written.',
+    choices=('ptq', 'qat', 'dynamic', 'float16', 'none'),
+  )
+  compression: str = setting(
+    'none',
+    'Fine-tuning of the 8-bit files for a smaller download. prune: --sparsity of the weights are'
+    ' zero. cluster: --num_clusters values a layer.',
+    choices=('none', 'prune', 'cluster'),
+  )
+  sparsity: float = setting(
+    0.5, 'Share of each kernel that --compression=prune makes zero.', min=0.01, max=0.99
+  )
+  num_clusters: int = setting(
+    32, 'Values of each kernel that --compression=cluster leaves.', min=2, max=256
+  )
+  fine_tune_steps: int = setting(
+    400, 'Steps, of 64 images each, of --quantization=qat and of --compression.', min=1
+  )
+  fine_tune_learning_rate: float = setting(
+    0.0,
+    'Learning rate of the first of them; falls to 0 along a cosine. 0 is what suits: 2e-5 for qat,'
+    ' 5e-4 for prune, 1e-4 for cluster.',
+    min=0,
+  )
   num_calibration_latents: int = setting(
     500, 'Latents, drawn as in training, that calibrate the INT8 ranges.', min=1
   )
@@ -174,6 +209,15 @@ class ExportTfliteConfig(Checked):
     " NOASSERTION is SPDX's word for none given.",
   )
   seed: int = seed_setting()
+
+  def __post_init__(self) -> None:
+    super().__post_init__()
+    if self.compression != 'none' and self.quantization not in _COMPRESSIBLE:
+      raise errors.ConfigError(
+        f'--compression={self.compression} with --quantization={self.quantization}'
+        f' (ExportTfliteConfig) {_COMPRESSION_CONFLICTS[self.quantization]}.'
+        f' Choose --quantization={" or ".join(_COMPRESSIBLE)}.'
+      )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,13 +6,18 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+import tf_keras
 
+import mobile.compression
 import mobile.convert
+import mobile.distillation
 import mobile.gan_info
+import mobile.qat
 import mobile.self_test
 import pipeline
 import serving.export
 import serving.warmup
+from mobile.calibration import Calibration
 from pipeline import dataset, errors
 from pipeline import generator as generators
 from pipeline.config import ExportSavedModelConfig, ExportTfliteConfig
@@ -20,7 +25,9 @@ from pipeline.console import Console
 from pipeline.golden import Golden
 from pipeline.latents import latents_from_seeds
 
-_CALIBRATION_SEEDS = 2**40  # far from those of golden samples and of evaluation
+# Far from those of golden samples and of evaluation.
+_CALIBRATION_SEEDS, _FINE_TUNING_SEEDS = 2**40, 2**41
+_LEARNING_RATES = {'qat': 2e-5, 'prune': 5e-4, 'cluster': 1e-4}
 
 
 def export_saved_model(
@@ -49,7 +56,7 @@ def export_tflite(
   output: pathlib.Path,
   console: Console,
 ) -> None:
-  """Stage: the TFLite files, INT8 ranges calibrated from the latent distribution.
+  """Stage: the TFLite files, INT8 ranges and fine-tuning from the latent distribution.
 
   Raises:
     ValidationError: a file that departs from the contract.
@@ -65,10 +72,14 @@ def export_tflite(
     golden_digest=golden.digest,
     license=config.generator_license,
   )
-  calibration = _calibration(config, generator, inputs['ingest'])
   try:
     mobile.convert.export_tflite(
-      output, generator=generator.model, calibration=calibration, info=info
+      output,
+      generator=generator.model,
+      calibration=_calibration(config, generator, inputs['ingest']),
+      info=info,
+      quantization=config.quantization,
+      tuned=_tuned(config, generator, inputs['ingest'], console),
     )
   except mobile.convert.ConversionError as error:
     raise errors.ValidationError(str(error)) from error
@@ -100,13 +111,48 @@ def _snapshot(inputs: Mapping[str, pathlib.Path]) -> str:
 
 def _calibration(
   config: ExportTfliteConfig, generator: generators.Generator, ingest: pathlib.Path
-) -> mobile.convert.Calibration:
+) -> Calibration:
+  number = config.num_calibration_latents
+  return _samples(number, _CALIBRATION_SEEDS + config.seed * number, generator, ingest, config.seed)
+
+
+def _samples(
+  number: int, first: int, generator: generators.Generator, ingest: pathlib.Path, seed: int
+) -> Calibration:
   """Latents as training draws them, and labels as often as the data has them."""
-  number, K = config.num_calibration_latents, generator.spec.num_classes
-  seeds = tf.range(number, dtype=tf.int64) + _CALIBRATION_SEEDS + config.seed * number
+  seeds, K = tf.range(number, dtype=tf.int64) + first, generator.spec.num_classes
   latents = latents_from_seeds(seeds, generator.spec.latent_size).numpy()
   if not K:
-    return mobile.convert.Calibration(latents)
+    return Calibration(latents)
   counts = np.asarray(dataset.load_info(ingest).splits['train'].class_counts)
-  labels = np.random.default_rng(config.seed).choice(K, number, p=counts / counts.sum())
-  return mobile.convert.Calibration(latents, labels)
+  labels = np.random.default_rng(seed).choice(K, number, p=counts / counts.sum())
+  return Calibration(latents, labels)
+
+
+def _tuned(
+  config: ExportTfliteConfig,
+  generator: generators.Generator,
+  ingest: pathlib.Path,
+  console: Console,
+) -> tf_keras.Model | None:
+  """The generator fine-tuned as the settings say; None if they ask for none."""
+  kind = 'qat' if config.quantization == 'qat' else config.compression
+  if kind == 'none':
+    return None
+  number = config.fine_tune_steps * mobile.distillation.BATCH_SIZE
+  first = _FINE_TUNING_SEEDS + config.seed * number
+  samples = _samples(number, first, generator, ingest, config.seed)
+  with console.progress(f'fine-tune ({kind})', config.fine_tune_steps, 'steps') as progress:
+    tuning = mobile.distillation.Tuning(
+      generator.model,
+      samples.inputs,
+      config.fine_tune_learning_rate or _LEARNING_RATES[kind],
+      lambda step, loss: progress.update(step, loss=loss),
+    )
+    match kind:
+      case 'qat':
+        return mobile.qat.tuned(tuning, _calibration(config, generator, ingest))
+      case 'prune':
+        return mobile.compression.pruned(tuning, config.sparsity)
+      case _:
+        return mobile.compression.clustered(tuning, config.num_clusters)

@@ -35,7 +35,7 @@ failures = comparison.failures
 _FIRST_SEED = 4 << 48  # of the images behind the Frechet distance; evaluate's end below it
 _GRID_COLUMNS = 10
 _NAMES = {'saved_model': 'saved_model', 'served': 'server'}  # others are named as their file
-_INT8_FILES = ('generator.tflite', 'generator_i8.tflite')
+_MAIN_FILE, _I8_FILE = 'generator.tflite', 'generator_i8.tflite'
 _F32_FILE, _F16_FILE = 'generator_f32.tflite', 'generator_f16.tflite'
 
 
@@ -72,6 +72,7 @@ def validate(
 
 
 Measured = tuple[list[Check], np.ndarray]  # checks, and the model's pixels of golden
+Measure = Callable[[pathlib.Path], Measured]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,7 +126,7 @@ class Validator:
   output: pathlib.Path  # picture grids go here
   model_server_binary: str = ''
 
-  def model(self, measure: Callable[[pathlib.Path], Measured], path: pathlib.Path) -> Any:
+  def model(self, measure: Measure, path: pathlib.Path) -> Any:
     """One model's entry of validation.json; a model that can't be run fails, too."""
     name = _NAMES.get(measure.__name__, path.stem)
     entry = {'name': name, 'file': 'server' if name == 'server' else path.name}
@@ -178,7 +179,7 @@ class Validator:
     return [comparison.mean_psnr(pixels, self.golden.pixels, limits)], pixels
 
   def tflite_int8(self, path: pathlib.Path) -> Measured:
-    """PSNR, label agreement, Frechet distance and size of an INT8 file."""
+    """PSNR, label agreement, Frechet distance and size of a file with 8-bit weights."""
     got = replays.tflite(path, self.golden_file, self.extra_file)
     limits = self.golden.tolerances['tflite_int8']
     checks = [comparison.mean_psnr(got['pixels'], self.golden.pixels, limits)]
@@ -212,16 +213,27 @@ class Validator:
 
 def _exports(
   validator: Validator, inputs: Mapping[str, pathlib.Path]
-) -> list[tuple[Callable[[pathlib.Path], Measured], pathlib.Path]]:
+) -> list[tuple[Measure, pathlib.Path]]:
   """Each exported model with what measures it."""
   tflite = inputs['export_tflite']
   return [
     (validator.saved_model, inputs['export_saved_model']),
     (validator.served, inputs['export_saved_model']),
-    *((validator.tflite_int8, tflite / name) for name in _INT8_FILES),
+    (_measure_of_main(validator, tflite), tflite / _MAIN_FILE),
+    *((validator.tflite_int8, path) for path in tflite.glob(_I8_FILE)),
     (validator.tflite_f32, tflite / _F32_FILE),
     (validator.tflite_f16, tflite / _F16_FILE),
   ]
+
+
+def _measure_of_main(validator: Validator, tflite: pathlib.Path) -> Measure:
+  """By --quantization: generator.tflite is one of the float files again, or has 8-bit weights."""
+  contents = (tflite / _MAIN_FILE).read_bytes()
+  if contents == (tflite / _F32_FILE).read_bytes():
+    return validator.tflite_f32
+  if contents == (tflite / _F16_FILE).read_bytes():
+    return validator.tflite_f16
+  return validator.tflite_int8
 
 
 def _farther(first: np.ndarray, second: np.ndarray, wanted: np.ndarray) -> np.ndarray:

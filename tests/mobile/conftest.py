@@ -8,6 +8,7 @@ from mobile import convert, self_test
 from pipeline.latents import latents_from_seeds
 from pipeline.networks import digits
 from pipeline.networks.spec import ModelSpec
+from tests.mobile.lively import lively
 
 NAMES = tuple(str(digit) for digit in range(10))
 
@@ -22,7 +23,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
   latents = latents_from_seeds(np.arange(100), 100).numpy()
   labels = np.arange(100) % 10
   tf_keras.utils.set_random_seed(0)
-  generator = _lively(digits.generator(spec), latents, labels)
+  generator = lively(digits.generator(spec), latents, labels)
   info = convert.GanInfo(
     latent_size=100,
     num_classes=10,
@@ -35,12 +36,3 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
   convert.export_tflite(path, generator=generator, calibration=calibration, info=info)
   self_test.write(path, latents, labels)
   return path
-
-
-def _lively(generator: tf_keras.Model, latents: np.ndarray, labels: np.ndarray) -> tf_keras.Model:
-  """Untrained pictures are a flat grey; normalised layers make every pixel depend on the latent."""
-  for layer in generator.layers:
-    if isinstance(layer, tf_keras.layers.BatchNormalization):
-      layer.momentum = 0.0
-  generator([latents, labels], training=True)
-  return generator

@@ -120,6 +120,25 @@ def test_a_generator_without_labels(tmp_path: pathlib.Path):
   assert psnr_db(got, np.round((images + 1) * 127.5)) > 40
 
 
+@pytest.mark.parametrize(
+  ('quantization', 'kind'), [('dynamic', 'dynamic'), ('float16', 'f16'), ('none', 'f32')]
+)
+def test_a_bundle_without_integers(
+  tmp_path: pathlib.Path, pixels: np.ndarray, quantization: str, kind: str
+):
+  convert.export_tflite(
+    tmp_path,
+    generator=tiny_models.generator(),
+    calibration=samples(5, 0),
+    info=info(),
+    quantization=quantization,
+  )
+  names = {'generator.tflite', 'generator_f32.tflite', 'generator_f16.tflite'}
+  assert {path.name for path in tmp_path.iterdir()} == names
+  assert verify.kind((tmp_path / 'generator.tflite').read_bytes()) == kind
+  assert np.abs(played(tmp_path / 'generator.tflite') - pixels).mean() < 2
+
+
 def test_gan_info_can_be_read_back(files: pathlib.Path):
   read = gan_info.read((files / 'generator.tflite').read_bytes())
   assert (read.class_names, read.image_shape, read.golden_digest) == (NAMES, (8, 8, 1), 'ab12')

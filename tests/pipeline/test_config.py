@@ -58,6 +58,7 @@ def test_a_flagfile_that_includes_itself_is_refused(tmp_path):
     ('--num_channels=2', 'Choose 1 or 3'),
     ('--dataset=image_folder', 'Name their folder with --data_dir'),
     ('--model_name=../up', 'Use letters, digits'),
+    ('--quantization=int4', 'Choose one of: ptq, qat, dynamic, float16, none'),
     ('--flagfile=no/such.flags', 'No such file'),
     ('positional', 'is not a flag'),
   ],
@@ -66,6 +67,12 @@ def test_bad_settings_are_one_clear_line(argument, message):
   with pytest.raises(errors.ConfigError, match=message) as caught:
     config.parse([argument])
   assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('quantization', ['qat', 'float16', 'none'])
+def test_compression_is_refused_where_it_would_break_a_promise(quantization):
+  with pytest.raises(errors.ConfigError, match='Choose --quantization=ptq or dynamic'):
+    config.parse([f'--quantization={quantization}', '--compression=prune'])
 
 
 @hypothesis.given(st.text(max_size=40))

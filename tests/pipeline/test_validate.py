@@ -270,6 +270,24 @@ def test_tflite_passes_and_a_planted_wrong_weight_does_not(
   assert 'worst golden sample' in said
 
 
+@pytest.mark.parametrize(
+  ('kind', 'measure'), [('int8', 'tflite_int8'), ('f32', 'tflite_f32'), ('f16', 'tflite_f16')]
+)
+def test_generator_tflite_is_held_against_the_limits_of_its_kind(
+  line: Line, validator: validate.Validator, tmp_path: pathlib.Path, kind: str, measure: str
+):
+  shutil.copytree(line.inputs['export_tflite'], tmp_path / 'tflite')
+  (tmp_path / 'tflite/generator.tflite').write_bytes(
+    line.tflite(mobile.convert.FILES[kind]).read_bytes()
+  )
+  if kind != 'int8':
+    (tmp_path / 'tflite/generator_i8.tflite').unlink()
+  exports = validate._exports(validator, line.inputs | {'export_tflite': tmp_path / 'tflite'})
+  found = {path.name: chosen.__name__ for chosen, path in exports}
+  assert found['generator.tflite'] == measure
+  assert ('generator_i8.tflite' in found) == (kind == 'int8')
+
+
 def test_int8_figures_are_those_of_the_judge(line: Line, validator: validate.Validator):
   checks, pixels = validator.tflite_int8(line.tflite('generator.tflite'))
   by_name = {result['check']: result for result in checks}
