@@ -20,18 +20,13 @@ in tanh, whose output has scale 1/128 about zero by definition, so its bytes are
 any arithmetic; a graph that rescaled after tanh would take its scale from calibration.
 """
 
-import contextlib
-import os
 import pathlib
-import sys
 import tempfile
-import warnings
-from collections.abc import Iterator
 
 import tensorflow as tf
 import tf_keras
 
-from mobile import flatbuffer, gan_info, one_hot, verify
+from mobile import flatbuffer, gan_info, native_log, one_hot, verify
 from mobile.calibration import Calibration
 from mobile.gan_info import GanInfo
 
@@ -162,9 +157,7 @@ def _configure(converter: tf.lite.TFLiteConverter, kind: str, calibration: Calib
 
 
 def _run(converter: tf.lite.TFLiteConverter, kind: str) -> bytes:
-  with warnings.catch_warnings(), _native_log() as log:
-    # The converter calibrates with the interpreter that it tells others not to use.
-    warnings.filterwarnings('ignore', r'\s*Warning: tf\.lite\.Interpreter is deprecated')
+  with native_log.caught() as log:
     try:
       return converter.convert()
     except Exception as error:
@@ -173,18 +166,3 @@ def _run(converter: tf.lite.TFLiteConverter, kind: str) -> bytes:
       reason = next((line.strip() for line in said if line.strip()), type(error).__name__)
       name = FILES.get(kind, _MAIN)
       raise ConversionError(f'{name} could not be converted: {reason} (convert).') from error
-
-
-@contextlib.contextmanager
-def _native_log() -> Iterator[tempfile._TemporaryFileWrapper]:
-  """Catches what the converter's C++ code writes to standard error on every call."""
-  sys.stderr.flush()
-  saved = os.dup(2)
-  with tempfile.TemporaryFile() as log:
-    os.dup2(log.fileno(), 2)
-    try:
-      yield log  # type: ignore[misc]
-    finally:
-      sys.stderr.flush()
-      os.dup2(saved, 2)
-      os.close(saved)

@@ -37,7 +37,7 @@ def network() -> tf_keras.Model:
   x = L.Reshape([4, 4, 8])(x)
   x = convolution.Conv2DTranspose(8, 4, 2, padding='same', use_bias=False, name='up')(x)
   x = L.LeakyReLU(0.3)(L.BatchNormalization()(x))
-  x = L.Activation('tanh')(L.Conv2D(1, 3, padding='same')(x))
+  x = L.Activation('tanh')(L.Conv2D(1, 3, padding='same', name='last')(x))
   return lively(tf_keras.Model([latents, labels], x), *drawn(64, 3).inputs)
 
 
