@@ -20,7 +20,7 @@ class Tuning:
   teacher: tf_keras.Model  # latents (, labels) -> images in [-1, 1], float32
   inputs: Sequence[np.ndarray]  # latents [N, Z] (, labels [N]), drawn as in use; N = 64 * steps
   learning_rate: float  # of Adam at the first step; falls to 0 along a cosine
-  # Told of each step: the steps done, the mean squared error of pictures in [-1, 1].
+  # Told of each step: the steps done, the mean squared error so far of pictures in [-1, 1].
   on_step: Callable[[int, float], None] = lambda step, loss: None
 
   @property
