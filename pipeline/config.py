@@ -185,7 +185,7 @@ class ExportTfliteConfig(Checked):
     choices=('none', 'prune', 'cluster'),
   )
   sparsity: float = setting(
-    0.5, 'Share of each kernel that --compression=prune makes zero.', min=0.01, max=0.99
+    0.3, 'Share of each kernel that --compression=prune makes zero.', min=0.01, max=0.99
   )
   num_clusters: int = setting(
     32, 'Values of each kernel that --compression=cluster leaves.', min=2, max=256
