@@ -1,0 +1,123 @@
+import {type GanInfo, interpolate, latentFromSeed} from '../index.js';
+import {byId} from './elements.js';
+import {NUM_PICTURES} from './grid.js';
+
+const ALL = 'all';
+
+export interface Sample {
+  readonly latent: Float32Array;
+  readonly label: number;
+  readonly caption: string;
+}
+
+/** What is asked for: a label, two seeds and a place on the way between them. */
+export class Form {
+  private readonly info: GanInfo;
+  private readonly form = byId('form') as HTMLFormElement;
+
+  constructor(info: GanInfo) {
+    this.info = info;
+    byId('labels').hidden = info.numClasses === 0;
+    this.showLabels();
+    this.offerRandomSeed('dice', 'seed');
+    this.offerRandomSeed('second-dice', 'second');
+    document.addEventListener('keydown', event => this.onKey(event));
+    this.form.addEventListener('submit', event => event.preventDefault());
+  }
+
+  onChange(action: () => void): void {
+    this.form.addEventListener('input', () => {
+      byId('percent').textContent = `${Math.round(100 * this.way)} %`;
+      if (this.form.reportValidity()) action();
+    });
+  }
+
+  /** The pictures of sixteen neighbouring seeds, each on its way to that of another seed. */
+  samples(): Sample[] {
+    return Array.from({length: NUM_PICTURES}, (_, i) => {
+      const seed = this.seed('seed') + BigInt(i);
+      const from = latentFromSeed(seed, this.info.latentSize);
+      const to = latentFromSeed(this.seed('second') + BigInt(i), this.info.latentSize);
+      const label = this.labelOf(i);
+      return {latent: interpolate(from, to, this.way), label, caption: this.caption(seed, label)};
+    });
+  }
+
+  /** A file's name for one picture, or for all of them (null). */
+  name(index: number | null): string {
+    const seed = this.seed('seed') + BigInt(index ?? 0);
+    const label = index === null ? this.value('label') : String(this.labelOf(index));
+    const way = this.way ? `-to-${this.value('second')}-${Math.round(100 * this.way)}` : '';
+    return `forgeline${label && `-label-${label}`}-seed-${seed}${way}.png`;
+  }
+
+  private get way(): number {
+    return Number(this.value('way'));
+  }
+
+  private labelOf(index: number): number {
+    const label = this.value('label');
+    return label === ALL ? index % this.info.numClasses : Number(label);
+  }
+
+  private caption(seed: bigint, label: number): string {
+    const name = this.info.classNames[label];
+    const way = this.way ? `, ${Math.round(100 * this.way)} % of the way` : '';
+    return `${this.info.numClasses ? `Label ${name}, seed` : 'Seed'} ${seed}${way}`;
+  }
+
+  private seed(name: string): bigint {
+    return BigInt(this.value(name));
+  }
+
+  /** A field's value; empty for one that isn't there. */
+  private value(name: string): string {
+    return String(new FormData(this.form).get(name) ?? '');
+  }
+
+  private showLabels(): void {
+    const {numClasses, classNames} = this.info;
+    const names = numClasses
+      ? [['All', ALL], ...classNames.map((name, k) => [name, String(k)])]
+      : [];
+    const row = byId('labels').querySelector('div') as HTMLElement;
+    row.replaceChildren(...names.map(([name = '', value = '']) => labelKey(name, value)));
+  }
+
+  private offerRandomSeed(buttonId: string, name: string): void {
+    byId(buttonId).addEventListener('click', () => this.set(name, String(randomSeed())));
+  }
+
+  private set(name: string, value: string): void {
+    (this.form.elements.namedItem(name) as HTMLInputElement | RadioNodeList).value = value;
+    this.form.dispatchEvent(new Event('input'));
+  }
+
+  /** 0 to 9: that label; A: all labels; R: a random seed. */
+  private onKey(event: KeyboardEvent): void {
+    const isTyping = event.target instanceof HTMLInputElement && event.target.type === 'text';
+    if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    const {numClasses} = this.info;
+    if (event.key === 'r') this.set('seed', String(randomSeed()));
+    if (event.key === 'a' && numClasses) this.set('label', ALL);
+    if (/^[0-9]$/.test(event.key) && Number(event.key) < numClasses) this.set('label', event.key);
+  }
+}
+
+function labelKey(name: string, value: string): HTMLLabelElement {
+  const input = Object.assign(document.createElement('input'), {
+    type: 'radio',
+    name: 'label',
+    value,
+  });
+  input.checked = value === ALL;
+  const label = document.createElement('label');
+  const text = document.createElement('span');
+  text.textContent = name;
+  label.append(input, text);
+  return label;
+}
+
+function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] as number;
+}

@@ -1,0 +1,90 @@
+import {type GanInfo, toImageData} from '../index.js';
+import {byId} from './elements.js';
+
+export const COLUMNS = 4;
+export const NUM_PICTURES = COLUMNS * COLUMNS;
+const STEPS: Record<string, number> = {
+  ArrowLeft: -1,
+  ArrowRight: 1,
+  ArrowUp: -COLUMNS,
+  ArrowDown: COLUMNS,
+};
+
+/** The pictures. One may be chosen; arrow keys go from one to the next. */
+export class Grid {
+  /** Index of the chosen picture; null: all. */
+  chosen: number | null = null;
+  private readonly info: GanInfo;
+  private readonly tiles: readonly HTMLButtonElement[];
+
+  constructor(info: GanInfo) {
+    this.info = info;
+    this.tiles = Array.from({length: NUM_PICTURES}, (_, index) => this.tile(index));
+    byId('grid').replaceChildren(...this.tiles.map(inListItem));
+    this.focusable(0);
+  }
+
+  show(index: number, pixels: Uint8Array, caption: string): void {
+    const tile = this.tiles[index] as HTMLButtonElement;
+    tile.setAttribute('aria-label', caption);
+    canvasOf(tile).getContext('2d')?.putImageData(toImageData(pixels, this.info), 0, 0);
+    if (!performance.getEntriesByName('first-picture').length) performance.mark('first-picture');
+  }
+
+  /** The chosen picture, or all of them side by side; pixel for pixel. */
+  picture(): HTMLCanvasElement {
+    if (this.chosen !== null) return canvasOf(this.tiles[this.chosen] as HTMLButtonElement);
+    const {width, height} = this.info;
+    const all = newCanvas(COLUMNS * width, COLUMNS * height);
+    for (const [i, tile] of this.tiles.entries()) {
+      const [column, row] = [i % COLUMNS, Math.floor(i / COLUMNS)];
+      all.getContext('2d')?.drawImage(canvasOf(tile), column * width, row * height);
+    }
+    return all;
+  }
+
+  private tile(index: number): HTMLButtonElement {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.append(newCanvas(this.info.width, this.info.height));
+    button.setAttribute('aria-pressed', 'false');
+    button.addEventListener('click', () => this.choose(index));
+    button.addEventListener('keydown', event => this.move(event, index));
+    return button;
+  }
+
+  private choose(index: number): void {
+    this.chosen = this.chosen === index ? null : index;
+    for (const [i, tile] of this.tiles.entries()) {
+      tile.setAttribute('aria-pressed', String(i === this.chosen));
+    }
+    this.focusable(index);
+  }
+
+  private move(event: KeyboardEvent, from: number): void {
+    const next = from + (STEPS[event.key] ?? Number.NaN);
+    if (!this.tiles[next]) return;
+    event.preventDefault();
+    this.focusable(next);
+    this.tiles[next].focus();
+  }
+
+  /** One stop for the Tab key, not sixteen. */
+  private focusable(index: number): void {
+    for (const [i, tile] of this.tiles.entries()) tile.tabIndex = i === index ? 0 : -1;
+  }
+}
+
+function inListItem(tile: HTMLElement): HTMLLIElement {
+  const item = document.createElement('li');
+  item.append(tile);
+  return item;
+}
+
+function canvasOf(tile: HTMLButtonElement): HTMLCanvasElement {
+  return tile.firstElementChild as HTMLCanvasElement;
+}
+
+function newCanvas(width: number, height: number): HTMLCanvasElement {
+  return Object.assign(document.createElement('canvas'), {width, height});
+}

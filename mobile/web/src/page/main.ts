@@ -1,0 +1,53 @@
+/** The page: makes pictures as the form asks, tests itself, keeps itself for use offline. */
+
+import {Generator, type Golden, onWebGpuIfRight, selfTest} from '../index.js';
+import {byId, showError, showFacts, showTestResult} from './elements.js';
+import {Form} from './form.js';
+import {Grid} from './grid.js';
+import {keepOffline} from './offline.js';
+import {Painter} from './painter.js';
+import {canShare, download, share} from './sharing.js';
+
+async function start(): Promise<void> {
+  const generator = await Generator.open('model/generator.tflite');
+  const form = new Form(generator.info);
+  const grid = new Grid(generator.info);
+  const painter = new Painter(generator, form, grid);
+  await painter.paint();
+  form.onChange(() => attempt(() => painter.paint()));
+  showFacts(generator);
+  await offerTest(painter);
+  offerPictures(form, grid);
+  showFacts(painter.generator, await keepOffline());
+}
+
+/** Tests at once and on demand; moves to the GPU if that is right. */
+async function offerTest(painter: Painter): Promise<void> {
+  const golden: Golden = await (await fetch('model/golden.json')).json();
+  const test = () =>
+    painter.inTurn(async () => showTestResult(await selfTest(painter.generator, golden)));
+  byId('test').addEventListener('click', () => attempt(test));
+  await test();
+  await painter.inTurn(async () => {
+    const onGpu = await onWebGpuIfRight(painter.generator, golden);
+    if (onGpu) painter.generator = onGpu;
+  });
+}
+
+function offerPictures(form: Form, grid: Grid): void {
+  const picture = () => ({canvas: grid.picture(), name: form.name(grid.chosen)});
+  byId('download').addEventListener('click', () => attempt(() => download(picture())));
+  byId('share').addEventListener('click', () => attempt(() => share(picture())));
+  byId('share').hidden = !canShare();
+}
+
+async function attempt(action: () => Promise<unknown>): Promise<void> {
+  try {
+    showError('');
+    await action();
+  } catch (error) {
+    showError(error);
+  }
+}
+
+attempt(start);
