@@ -5,7 +5,7 @@ import {defineConfig, type Plugin} from 'vite';
 
 // What the export_tflite stage wrote.
 const BUNDLE = process.env.BUNDLE ?? '../../runs/quickstart/export_tflite';
-const MODEL_FILES = ['generator.tflite', 'golden.json'];
+const MODEL_FILES = ['generator.tflite', 'generator_f16.tflite', 'golden.json'];
 // With and without relaxed SIMD, which Safari lacks; a browser loads one of them.
 const RUNTIME = ['litert_wasm_internal', 'litert_wasm_compat_internal'];
 

@@ -10,6 +10,8 @@ export interface GanInfo {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
+  /** Of the latent input: 'float32', or 'int8' in generator_i8.tflite. */
+  readonly latentType: string;
   /** Of forgeline. */
   readonly version: string;
 }
@@ -51,6 +53,7 @@ function parse(json: any): GanInfo {
     height,
     width,
     channels,
+    latentType: json.latent_coding.dtype,
     version: json.version,
   };
 }

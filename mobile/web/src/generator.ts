@@ -46,11 +46,6 @@ export class Generator {
     return Generator.compile(bytes, fileName, options.accelerator ?? 'wasm');
   }
 
-  /** The same model on another accelerator; this one stays open. */
-  on(accelerator: Accelerator): Promise<Generator> {
-    return Generator.compile(this.modelBytes, this.fileName, accelerator);
-  }
-
   /**
    * Makes one picture. Wait for it before you ask for the next.
    *
@@ -92,7 +87,12 @@ export class Generator {
     fileName: string,
     accelerator: Accelerator,
   ): Promise<Generator> {
-    readGanInfo(bytes); // says clearly what is wrong with a file that LiteRT would abort on
+    const {latentType} = readGanInfo(bytes); // first: LiteRT would abort on a file that is none
+    if (latentType !== 'float32') {
+      throw new Error(
+        `${fileName} takes ${latentType}, which LiteRT.js can't pass. Use generator.tflite.`,
+      );
+    }
     if (accelerator === 'webgpu' && !getWebGpuDevice()) {
       throw new Error("This browser has no WebGPU device. Open the model with 'wasm'.");
     }

@@ -6,4 +6,4 @@ export {toImageData} from './imageData.js';
 export {interpolate} from './interpolate.js';
 export {latentFromSeed} from './latents.js';
 export {type Golden, type SelfTestResult, selfTest} from './selfTest.js';
-export {onWebGpuIfRight} from './webGpu.js';
+export {openOnWebGpu} from './webGpu.js';

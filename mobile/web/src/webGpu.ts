@@ -1,24 +1,21 @@
 import {getWebGpuDevice} from '@litertjs/core';
-import type {Generator} from './generator.js';
+import {Generator} from './generator.js';
 import {type Golden, selfTest} from './selfTest.js';
 
 /**
- * The same generator on the GPU, or null where there is none or it draws other pictures.
+ * A generator on the GPU, if it is right there. Open another on 'wasm' before.
  *
- * GPU kernels compute some models wrongly and report nothing; only golden.json shows it.
+ * GPU kernels compute some models wrongly and report nothing; only golden.json shows it. LiteRT's
+ * take float files whole, integer ones in part and less exactly: open generator_f16.tflite.
+ *
+ * @returns null where there is no GPU.
+ * @throws Error if the GPU can't run the model, or draws other pictures than golden.json has.
  */
-export async function onWebGpuIfRight(
-  generator: Generator,
-  golden: Golden,
-): Promise<Generator | null> {
+export async function openOnWebGpu(modelUrl: string, golden: Golden): Promise<Generator | null> {
   if (!getWebGpuDevice()) return null;
-  try {
-    const onGpu = await generator.on('webgpu');
-    const isRight = onGpu.accelerator === 'webgpu' && (await selfTest(onGpu, golden)).passed;
-    if (isRight) return onGpu;
-    onGpu.close();
-  } catch (error) {
-    console.info('WebGPU is not used:', error);
-  }
-  return null;
+  const generator = await Generator.open(modelUrl, {accelerator: 'webgpu'});
+  const result = await selfTest(generator, golden);
+  if (generator.accelerator === 'webgpu' && result.passed) return generator;
+  generator.close();
+  throw new Error(result.passed ? 'the GPU lacks an operation of the model.' : result.message);
 }

@@ -1,17 +1,13 @@
 /** What the page says, and where. */
 
-import type {Generator, SelfTestResult} from '../index.js';
+import type {GanInfo, SelfTestResult} from '../index.js';
 
 export function byId(id: string): HTMLElement {
   return document.getElementById(id) as HTMLElement;
 }
 
-export function showFacts(generator: Generator, isOffline = false): void {
-  const {width, height} = generator.info;
-  const runs = {wasm: 'WebAssembly', webgpu: 'WebGPU'}[generator.accelerator];
-  const facts = [`${width} × ${height}`, runs];
-  if (isOffline) facts.push('works offline');
-  byId('facts').textContent = facts.join(' · ');
+export function showFacts({width, height}: GanInfo, isOffline: boolean): void {
+  byId('facts').textContent = `${width} × ${height}${isOffline ? ' · works offline' : ''}`;
 }
 
 export function showTestResult({passed, message}: SelfTestResult): void {
@@ -21,6 +17,11 @@ export function showTestResult({passed, message}: SelfTestResult): void {
   result.textContent = `Self-test ${passed ? 'passed' : 'failed'}: ${message}`;
 }
 
+/** An empty text takes the last error away. */
 export function showError(error: unknown): void {
-  byId('error').textContent = error instanceof Error ? error.message : String(error);
+  byId('error').textContent = messageOf(error);
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -81,6 +81,10 @@ export class Form {
       ? [['All', ALL], ...classNames.map((name, k) => [name, String(k)])]
       : [];
     const row = byId('labels').querySelector('div') as HTMLElement;
+    row.classList.toggle(
+      'short',
+      classNames.every(name => name.length < 3),
+    );
     row.replaceChildren(...names.map(([name = '', value = '']) => labelKey(name, value)));
   }
 

@@ -1,11 +1,12 @@
 /** The page: makes pictures as the form asks, tests itself, keeps itself for use offline. */
 
-import {Generator, type Golden, onWebGpuIfRight, selfTest} from '../index.js';
+import {Generator, type Golden, selfTest} from '../index.js';
 import {byId, showError, showFacts, showTestResult} from './elements.js';
 import {Form} from './form.js';
 import {Grid} from './grid.js';
 import {keepOffline} from './offline.js';
 import {Painter} from './painter.js';
+import {offerWebGpu} from './processor.js';
 import {canShare, download, share} from './sharing.js';
 
 async function start(): Promise<void> {
@@ -14,24 +15,21 @@ async function start(): Promise<void> {
   const grid = new Grid(generator.info);
   const painter = new Painter(generator, form, grid);
   await painter.paint();
+  showFacts(generator.info, false);
   form.onChange(() => attempt(() => painter.paint()));
-  showFacts(generator);
-  await offerTest(painter);
   offerPictures(form, grid);
-  showFacts(painter.generator, await keepOffline());
+  const golden: Golden = await (await fetch('model/golden.json')).json();
+  await offerTest(painter, golden);
+  await offerWebGpu(painter, golden);
+  showFacts(generator.info, await keepOffline());
 }
 
-/** Tests at once and on demand; moves to the GPU if that is right. */
-async function offerTest(painter: Painter): Promise<void> {
-  const golden: Golden = await (await fetch('model/golden.json')).json();
+/** Tests at once, and on demand. */
+async function offerTest(painter: Painter, golden: Golden): Promise<void> {
   const test = () =>
     painter.inTurn(async () => showTestResult(await selfTest(painter.generator, golden)));
   byId('test').addEventListener('click', () => attempt(test));
   await test();
-  await painter.inTurn(async () => {
-    const onGpu = await onWebGpuIfRight(painter.generator, golden);
-    if (onGpu) painter.generator = onGpu;
-  });
 }
 
 function offerPictures(form: Form, grid: Grid): void {
