@@ -27,18 +27,26 @@ const BUFFER_DATA = 0;
 /**
  * Reads a .tflite file's GAN_INFO.
  *
- * @throws Error if the bytes are no TFLite model, or one without GAN_INFO.
+ * @throws Error if the bytes are no TFLite model, a damaged one, or one without GAN_INFO.
  */
 export function readGanInfo(model: Uint8Array): GanInfo {
   const file = new FlatBuffer(model);
   if (file.identifier !== 'TFL3') {
     throw new Error('These bytes are no TFLite model. Pass the contents of a .tflite file.');
   }
+  try {
+    return parse(JSON.parse(find(file)));
+  } catch (cause) {
+    const isDamaged = cause instanceof RangeError || cause instanceof SyntaxError;
+    throw isDamaged ? new Error('The model file is damaged. Load it again.', {cause}) : cause;
+  }
+}
+
+function find(file: FlatBuffer): string {
   for (const entry of file.tables(file.root, MODEL_METADATA)) {
     if (file.string(entry, METADATA_NAME) !== NAME) continue;
     const buffers = file.tables(file.root, MODEL_BUFFERS);
-    const buffer = buffers[file.uint32(entry, METADATA_BUFFER)] as number;
-    return parse(JSON.parse(file.string(buffer, BUFFER_DATA)));
+    return file.string(buffers[file.uint32(entry, METADATA_BUFFER)] as number, BUFFER_DATA);
   }
   throw new Error(`The model has no ${NAME}. Use a file written by the export_tflite stage.`);
 }

@@ -1,0 +1,133 @@
+"""Chromium as a phone or a desktop computer, a server of files, and what is seen in a page."""
+
+import base64
+import contextlib
+import functools
+import http.server
+import pathlib
+import shutil
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+SIZES = {'phone': (390, 844), 'desktop': (1280, 800)}
+WEBGPU = (  # computed by the CPU, so that machines without a GPU have it
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan',
+  '--use-vulkan=swiftshader',
+)
+_WAIT_S = 90
+_FLAGS = (
+  '--headless=new',
+  '--no-sandbox',  # CI runs as root
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+)
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+  def log_message(self, *_: object) -> None:
+    """Says nothing."""
+
+
+@contextlib.contextmanager
+def serving(folder: pathlib.Path) -> Iterator[str]:
+  """The address of a server of the folder's files; outside the block it is gone."""
+  handler = functools.partial(_Handler, directory=str(folder))
+  server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
+  thread = threading.Thread(target=server.serve_forever)
+  thread.start()
+  try:
+    yield f'http://localhost:{server.server_port}/'
+  finally:
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def start(
+  drivers: list[WebDriver], folder: pathlib.Path, size: str = 'phone', flags: tuple[str, ...] = ()
+) -> WebDriver:
+  """A browser that is added to `drivers` and saves downloads in `folder`."""
+  if not (chromedriver := shutil.which('chromedriver')):
+    pytest.skip("chromedriver is missing: install Debian's chromium and chromium-driver.")
+  options = webdriver.ChromeOptions()
+  for flag in (*_FLAGS, *flags, f'--user-data-dir={folder / f"profile{len(drivers)}"}'):
+    options.add_argument(flag)
+  options.add_experimental_option('prefs', {'download.default_directory': str(folder)})
+  options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
+  width, height = SIZES[size]
+  if size == 'phone':
+    metrics = {'width': width, 'height': height, 'pixelRatio': 2, 'touch': True}
+    options.add_experimental_option('mobileEmulation', {'deviceMetrics': metrics})
+  driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+  drivers.append(driver)
+  driver.set_window_size(width, height)
+  return driver
+
+
+def open_page(driver: WebDriver, url: str) -> None:
+  """Loads the page and waits until it is ready for use offline, which comes last."""
+  driver.get(url)
+  wait_for_text(driver, 'facts', 'works offline')
+
+
+def wait_for_text(driver: WebDriver, element_id: str, text: str) -> None:
+  """Waits until an element says `text`."""
+  element = driver.find_element(By.ID, element_id)
+  WebDriverWait(driver, _WAIT_S).until(
+    lambda _: text in element.text, message=f'{element_id} does not say {text!r}'
+  )
+
+
+def wait_for_pictures(driver: WebDriver, caption: str) -> None:
+  """Waits until the last picture of the grid is one of `caption`."""
+  WebDriverWait(driver, _WAIT_S).until(
+    lambda _: tiles(driver)[-1].get_attribute('aria-label') == caption,
+    message=f'the last picture is not {caption!r}',
+  )
+
+
+def tiles(driver: WebDriver) -> list[WebElement]:
+  """The pictures, as the buttons that they are."""
+  return driver.find_elements(By.CSS_SELECTOR, '#grid button')
+
+
+def fill(driver: WebDriver, **values: object) -> None:
+  """Sets fields as a hand does, with the event that follows."""
+  for name, value in values.items():
+    driver.execute_script(
+      "const form = document.getElementById('form');"
+      'form.elements.namedItem(arguments[0]).value = arguments[1];'
+      "form.dispatchEvent(new Event('input', {bubbles: true}))",
+      name,
+      str(value),
+    )
+
+
+def pixels(driver: WebDriver, index: int, channels: int = 1) -> np.ndarray:
+  """The colours of a picture in the grid: uint8 [H, W, channels]."""
+  height, width, text = driver.execute_script(
+    "const canvas = document.querySelectorAll('#grid canvas')[arguments[0]];"
+    "const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);"
+    'return [canvas.height, canvas.width, btoa(String.fromCharCode(...data))]',
+    index,
+  )
+  rgba = np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)
+  assert (rgba[..., 3] == 255).all()
+  return rgba[..., :channels]
+
+
+def complaints(driver: WebDriver) -> list[str]:
+  """What the browser's console holds of errors."""
+  return [line['message'] for line in driver.get_log('browser') if line['level'] == 'SEVERE']

@@ -1,0 +1,71 @@
+"""The page, built by npm and looked at with a real browser."""
+
+import fcntl
+import functools
+import os
+import pathlib
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+from selenium.webdriver.remote.webdriver import WebDriver
+
+from tests.mobile.web import browser
+
+SOURCE = pathlib.Path(__file__).parents[3] / 'mobile/web'
+_BUILD_S = 300
+
+
+def npm(*arguments: str, bundle: pathlib.Path | None = None) -> None:
+  """Runs npm in mobile/web."""
+  if not shutil.which('npm'):
+    pytest.skip('npm is missing: install Node.js 20.19 or newer, and npm with it.')
+  environment = os.environ | ({'BUNDLE': str(bundle)} if bundle else {})
+  ended = subprocess.run(
+    ['npm', *arguments], cwd=SOURCE, env=environment, capture_output=True, text=True,
+    timeout=_BUILD_S, check=False,
+  )  # fmt: skip
+  assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.fixture(scope='session')
+def packages() -> pathlib.Path:
+  """mobile/web/node_modules, as package-lock.json has it; installed once for all processes."""
+  folder = SOURCE / 'node_modules'
+  with (SOURCE / 'package-lock.json').open() as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    installed = folder / '.package-lock.json'
+    if not installed.exists() or installed.stat().st_mtime < os.fstat(lock.fileno()).st_mtime:
+      npm('ci')
+  return folder
+
+
+@pytest.fixture(scope='session')
+def lib(packages: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+  """The package as an app imports it: JavaScript files."""
+  folder = tmp_path_factory.mktemp('package') / 'lib'
+  npm('exec', '--', 'tsc', '-p', 'tsconfig.lib.json', '--outDir', str(folder))
+  (folder / 'package.json').write_text('{"type": "module"}')
+  return folder
+
+
+@pytest.fixture(scope='session')
+def dist(
+  packages: pathlib.Path, bundle: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
+) -> pathlib.Path:
+  """The page with the default generator, untrained."""
+  folder = tmp_path_factory.mktemp('page') / 'dist'
+  npm('exec', '--', 'vite', 'build', '--outDir', str(folder), bundle=bundle)
+  return folder
+
+
+@pytest.fixture
+def open_browser(tmp_path: pathlib.Path) -> Iterator[Callable[..., WebDriver]]:
+  """Starts browsers, each with a profile of its own, and ends them."""
+  drivers: list[WebDriver] = []
+  try:
+    yield functools.partial(browser.start, drivers, tmp_path)
+  finally:
+    for driver in drivers:
+      driver.quit()

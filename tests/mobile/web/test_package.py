@@ -1,0 +1,175 @@
+"""The package as apps use it: parts in Node.js, the generator in a browser."""
+
+import base64
+import json
+import pathlib
+import re
+import subprocess
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from selenium.webdriver.remote.webdriver import WebDriver
+
+from mobile import gan_info
+from pipeline import latents
+from tests.mobile.web import browser
+from tests.mobile.web.conftest import SOURCE, npm
+
+SEEDS = (0, 1, -1, 7, 2**31, 2**32, 2**40 + 5, 2**63 - 1, -(2**63))
+
+
+def test_it_knows_the_table_of_latents():
+  text = re.search(r"'([A-Za-z0-9+/=]{100,})'", (SOURCE / 'src/quantiles.ts').read_text())[1]
+  upper = np.frombuffer(base64.b64decode(text), '<f4')
+  np.testing.assert_array_equal(upper, latents.quantile_table()[len(upper) :])
+
+
+def test_the_lock_file_names_no_host_to_load_from():
+  assert '"resolved"' not in (SOURCE / 'package-lock.json').read_text()
+
+
+@pytest.mark.slow
+def test_style_and_types(packages: pathlib.Path):
+  npm('run', 'lint')
+
+
+def node(lib: pathlib.Path, script: str, *arguments: str) -> object:
+  """What a module that imports the package's files prints, as JSON."""
+  command = ['node', '--input-type=module', '-e', script, *arguments]
+  ended = subprocess.run(command, cwd=lib, capture_output=True, text=True, timeout=60, check=False)
+  assert ended.returncode == 0, ended.stderr
+  return json.loads(ended.stdout)
+
+
+@pytest.mark.slow
+def test_seeds_mean_what_they_mean_in_python(lib: pathlib.Path):
+  script = """
+    import {latentFromSeed} from './latents.js';
+    const bits = seed => Array.from(new Uint32Array(latentFromSeed(BigInt(seed), 100).buffer));
+    console.log(JSON.stringify(process.argv.slice(1).map(bits)));
+  """
+  wanted = latents.latents_from_seeds(np.array(SEEDS), 100).numpy().view(np.uint32)
+  np.testing.assert_array_equal(node(lib, script, *map(str, SEEDS)), wanted)
+
+
+@pytest.mark.slow
+def test_the_way_between_two_latents_is_a_great_circle(lib: pathlib.Path):
+  script = """
+    import {latentFromSeed} from './latents.js';
+    import {interpolate} from './interpolate.js';
+    const [a, b] = [1n, 2n].map(seed => latentFromSeed(seed, 64));
+    const ways = [0, 0.25, 0.5, 1].map(t => interpolate(a, b, t));
+    console.log(JSON.stringify([...ways, interpolate(a, a, 0.5)].map(way => Array.from(way))));
+  """
+  start, quarter, half, end, same = np.array(node(lib, script), np.float32)
+  a, b = latents.latents_from_seeds(np.array([1, 2]), 64).numpy()
+  for seen, wanted in ((start, a), (end, b), (same, a)):
+    np.testing.assert_array_equal(seen, wanted)
+  angle = np.arccos(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+  for seen, t in ((quarter, 0.25), (half, 0.5)):
+    wanted = (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
+    np.testing.assert_allclose(seen, wanted, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_gan_info_is_read_as_python_reads_it(lib: pathlib.Path, bundle: pathlib.Path):
+  script = """
+    import {readFileSync} from 'node:fs';
+    import {readGanInfo} from './ganInfo.js';
+    console.log(JSON.stringify(process.argv.slice(1).map(path => readGanInfo(readFileSync(path)))));
+  """
+  paths = sorted(bundle.glob('*.tflite'))
+  for path, seen in zip(paths, node(lib, script, *map(str, paths)), strict=True):
+    info = gan_info.read(path.read_bytes())
+    assert (seen['height'], seen['width'], seen['channels']) == info.image_shape
+    assert tuple(seen['classNames']) == info.class_names
+    assert seen['latentType'] == info.latent_coding['dtype']
+    assert (seen['latentSize'], seen['numClasses']) == (info.latent_size, info.num_classes)
+    assert seen['version'] == info.version
+
+
+@pytest.mark.slow
+def test_a_damaged_model_is_a_clear_error(lib: pathlib.Path, bundle: pathlib.Path):
+  script = """
+    import {readFileSync} from 'node:fs';
+    import {readGanInfo} from './ganInfo.js';
+    const model = readFileSync(process.argv[1]);
+    const nameless = Buffer.from(model);
+    nameless.write('NOT_INFO', model.indexOf('GAN_INFO'));
+    const message = bytes => {
+      try {
+        readGanInfo(bytes);
+      } catch (error) {
+        return error.message;
+      }
+    };
+    const start = length => model.subarray(0, length);
+    console.log(JSON.stringify([start(3), start(40), start(3000), nameless].map(message)));
+  """
+  assert node(lib, script, str(bundle / 'generator.tflite')) == [
+    'These bytes are no TFLite model. Pass the contents of a .tflite file.',
+    'The model file is damaged. Load it again.',
+    'The model file is damaged. Load it again.',
+    'The model has no GAN_INFO. Use a file written by the export_tflite stage.',
+  ]
+
+
+_APP = """<!doctype html>
+<link rel="icon" href="data:,">
+<script type="importmap">
+  {"imports": {"@litertjs/core": "./litert/core/dist/index.js",
+               "@litertjs/wasm-utils": "./litert/wasm-utils/dist/index.js"}}
+</script>
+<pre id="said"></pre>
+<script type="module">
+  import {Generator, selfTest} from './lib/index.js';
+  const said = [];
+  const options = {runtimeUrl: 'litert/core/wasm/'};
+  const attempt = async action => {
+    try { said.push(await action()); } catch (error) { said.push(error.message); }
+  };
+  const golden = await (await fetch('bundle/golden.json')).json();
+  for (const name of Object.keys(golden.models)) {
+    await attempt(async () => {
+      const generator = await Generator.open('bundle/' + name, options);
+      const {message} = await selfTest(generator, golden);
+      generator.close();
+      return name + ': ' + message;
+    });
+  }
+  const generator = await Generator.open('bundle/generator.tflite', options);
+  await attempt(() => generator.generate(1n, 10));
+  await attempt(() => generator.generate(new Float32Array(3), 1));
+  await attempt(async () => String((await generator.generate(1n, 1)).length));
+  document.getElementById('said').textContent = said.join('\\n') + '\\nend';
+</script>
+"""
+
+
+@pytest.mark.slow
+def test_an_app_opens_every_file_that_a_browser_can_run(
+  open_browser: Callable[..., WebDriver],
+  packages: pathlib.Path,
+  lib: pathlib.Path,
+  bundle: pathlib.Path,
+  tmp_path: pathlib.Path,
+):
+  app = tmp_path / 'app'
+  app.mkdir()
+  (app / 'index.html').write_text(_APP)
+  for name, folder in (('litert', packages / '@litertjs'), ('lib', lib), ('bundle', bundle)):
+    (app / name).symlink_to(folder)
+  driver = open_browser('phone')
+  with browser.serving(app) as address:
+    driver.get(address)
+    browser.wait_for_text(driver, 'said', 'end')
+  assert driver.find_element('id', 'said').text.splitlines()[:-1] == [
+    'generator.tflite: 16 of 16 pictures are right to the byte.',
+    'generator_f16.tflite: 16 of 16 pictures are right within one grey level.',
+    'generator_f32.tflite: 16 of 16 pictures are right within one grey level.',
+    "generator_i8.tflite takes int8, which LiteRT.js can't pass. Use generator.tflite.",
+    'Label 10 is unknown. This model has 0 to 9.',
+    'The latent has 3 values. This model takes 100.',
+    '784',
+  ]
