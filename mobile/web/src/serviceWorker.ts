@@ -25,7 +25,8 @@ async function keep(): Promise<void> {
   const wanted = FILES.filter(
     file => !file.startsWith('runtime/') || file.includes(`/${RUNTIME}.`),
   );
-  await cache.addAll(['./', ...wanted]);
+  // Asks the server whether what the browser has is still the newest.
+  await cache.addAll(['./', ...wanted].map(file => new Request(file, {cache: 'no-cache'})));
   await self.skipWaiting();
 }
 

@@ -8,9 +8,13 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
+import tf_keras
 from selenium.webdriver.remote.webdriver import WebDriver
 
+from mobile import convert, self_test
+from pipeline.latents import latents_from_seeds
 from tests.mobile.web import browser
 
 SOURCE = pathlib.Path(__file__).parents[3] / 'mobile/web'
@@ -57,6 +61,29 @@ def dist(
   """The page with the default generator, untrained."""
   folder = tmp_path_factory.mktemp('page') / 'dist'
   npm('exec', '--', 'vite', 'build', '--outDir', str(folder), bundle=bundle)
+  return folder
+
+
+@pytest.fixture(scope='session')
+def colours(dist: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+  """The page with a generator of colour pictures, wider than high, that takes no label."""
+  folder = tmp_path_factory.mktemp('colours') / 'dist'
+  shutil.copytree(dist, folder)
+  layers = [tf_keras.layers.Dense(8 * 12 * 3), tf_keras.layers.Reshape((8, 12, 3))]
+  inputs = tf_keras.Input([16])
+  outputs = tf_keras.layers.Activation('tanh')(layers[1](layers[0](inputs)))
+  info = convert.GanInfo(
+    latent_size=16, num_classes=0, class_names=(), image_shape=(8, 12, 3), version='0.1.0',
+    golden_digest='cd34',
+  )  # fmt: skip
+  latents = latents_from_seeds(np.arange(50), 16).numpy()
+  convert.export_tflite(
+    folder / 'model',
+    generator=tf_keras.Model([inputs], outputs),
+    calibration=convert.Calibration(latents),
+    info=info,
+  )
+  self_test.write(folder / 'model', latents, None)
   return folder
 
 

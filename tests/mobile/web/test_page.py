@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import pathlib
+import re
 import shutil
 from collections.abc import Callable, Iterator
 
@@ -240,6 +241,38 @@ def test_a_wrong_picture_is_seen(open_browser: Callable[..., WebDriver], changed
   assert result.text == 'Self-test failed: 1 of 16 pictures are wrong, by up to 64 grey levels.'
   assert result.is_displayed()
   assert result.get_attribute('class') == 'failed'
+
+
+def test_a_new_version_takes_over(open_browser: Callable[..., WebDriver], changed: pathlib.Path):
+  driver = open_browser('phone')
+  with browser.serving(changed) as address:
+    browser.open_page(driver, address)
+    browser.wait_for_text(driver, 'result', 'Self-test passed')
+    spoil(changed / 'model/golden.json', 'generator.tflite')
+    worker = changed / 'serviceWorker.js'
+    worker.write_text(re.sub('forgeline-[0-9a-f]{16}', 'forgeline-0000', worker.read_text()))
+    driver.refresh()  # still the old version, while the new worker loads its files
+    kept = "return caches.keys().then(names => names.join() === 'forgeline-0000')"
+    WebDriverWait(driver, 60).until(lambda _: driver.execute_script(kept))
+  driver.refresh()
+  browser.wait_for_text(driver, 'result', 'Self-test failed')
+
+
+def test_colour_pictures_without_labels(
+  open_browser: Callable[..., WebDriver], colours: pathlib.Path
+):
+  driver = open_browser('phone')
+  with browser.serving(colours) as address:
+    browser.open_page(driver, address)
+  browser.wait_for_text(driver, 'result', 'Self-test passed')
+  assert not driver.find_element(By.ID, 'labels').is_displayed()
+  browser.fill(driver, seed=20)
+  browser.wait_for_pictures(driver, 'Seed 35')
+  latents = latents_from_seeds(np.arange(20, 36), 16).numpy()
+  wanted = replay.Generator(colours / 'model/generator.tflite').pixels(latents, None)
+  seen = np.stack([browser.pixels(driver, i, channels=3) for i in range(_PICTURES)])
+  np.testing.assert_array_equal(seen, wanted)
+  assert len(np.unique(seen)) > 100
 
 
 def test_another_model_is_named(open_browser: Callable[..., WebDriver], changed: pathlib.Path):
