@@ -51,7 +51,6 @@ function find(file: FlatBuffer): string {
   throw new Error(`The model has no ${NAME}. Use a file written by the export_tflite stage.`);
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: JSON from a file that forgeline wrote
 function parse(json: any): GanInfo {
   const [height, width, channels] = json.image_shape;
   return {
