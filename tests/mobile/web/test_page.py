@@ -259,7 +259,7 @@ def test_a_new_version_takes_over(open_browser: Callable[..., WebDriver], change
 
 
 def test_colour_pictures_without_labels(
-  open_browser: Callable[..., WebDriver], colours: pathlib.Path
+  open_browser: Callable[..., WebDriver], colours: pathlib.Path, tmp_path: pathlib.Path
 ):
   driver = open_browser('phone')
   with browser.serving(colours) as address:
@@ -268,6 +268,8 @@ def test_colour_pictures_without_labels(
   assert not driver.find_element(By.ID, 'labels').is_displayed()
   browser.fill(driver, seed=20)
   browser.wait_for_pictures(driver, 'Seed 35')
+  browser.tiles(driver)[1].click()
+  downloaded(driver, tmp_path / 'forgeline-seed-21.png')
   latents = latents_from_seeds(np.arange(20, 36), 16).numpy()
   wanted = replay.Generator(colours / 'model/generator.tflite').pixels(latents, None)
   seen = np.stack([browser.pixels(driver, i, channels=3) for i in range(_PICTURES)])
@@ -301,9 +303,10 @@ def test_webgpu_is_offered_where_it_is_right(
 ):
   driver = open_browser('phone', flags=browser.WEBGPU)
   browser.open_page(driver, url)
-  driver.find_element(By.CSS_SELECTOR, 'input[value="webgpu"]').click()
   browser.fill(driver, label=8, seed=31)
-  browser.wait_for_pictures(driver, 'Label 8, seed 46')
+  driver.find_element(By.CSS_SELECTOR, 'input[value="webgpu"]').click()
+  driver.find_element(By.ID, 'test').click()
+  browser.wait_for_text(driver, 'result', 'right within one grey level')  # after the pictures
   exact = expected(bundle, [31], [8])[0]
   apart = np.abs(browser.pixels(driver, 0).astype(int) - exact)
   assert 0 < apart.max() <= 64

@@ -48,7 +48,8 @@ export class Form {
     const seed = this.seed('seed') + BigInt(index ?? 0);
     const label = index === null ? this.value('label') : String(this.labelOf(index));
     const way = this.way ? `-to-${this.value('second')}-${Math.round(100 * this.way)}` : '';
-    return `forgeline${label && `-label-${label}`}-seed-${seed}${way}.png`;
+    const labelled = this.info.numClasses ? `-label-${label}` : '';
+    return `forgeline${labelled}-seed-${seed}${way}.png`;
   }
 
   private get way(): number {

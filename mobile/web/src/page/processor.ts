@@ -20,7 +20,8 @@ export async function offerWebGpu(painter: Painter, golden: Golden): Promise<voi
 function offer(generators: Record<string, Generator>, initially: string, painter: Painter): void {
   const buttons = byId('processor').querySelectorAll('input');
   for (const button of buttons) {
-    button.addEventListener('change', () => {
+    // Before the form hears of it and paints.
+    button.addEventListener('input', () => {
       painter.generator = generators[button.value] as Generator;
     });
     if (button.value === initially) button.click();
