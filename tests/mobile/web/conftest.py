@@ -19,18 +19,24 @@ from tests.mobile.web import browser
 
 SOURCE = pathlib.Path(__file__).parents[3] / 'mobile/web'
 _BUILD_S = 300
+_OLDEST_NODE = (20, 19)
 
 
 def npm(*arguments: str, bundle: pathlib.Path | None = None) -> None:
   """Runs npm in mobile/web."""
-  if not shutil.which('npm'):
-    pytest.skip('npm is missing: install Node.js 20.19 or newer, and npm with it.')
+  if not shutil.which('npm') or _node_version() < _OLDEST_NODE:
+    pytest.skip('npm, or Node.js 20.19 or newer, is missing: install both (nodejs.org).')
   environment = os.environ | ({'BUNDLE': str(bundle)} if bundle else {})
   ended = subprocess.run(
     ['npm', *arguments], cwd=SOURCE, env=environment, capture_output=True, text=True,
     timeout=_BUILD_S, check=False,
   )  # fmt: skip
   assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def _node_version() -> tuple[int, ...]:
+  said = subprocess.run(['node', '--version'], capture_output=True, text=True, check=True).stdout
+  return tuple(map(int, said.strip().removeprefix('v').split('.')))
 
 
 @pytest.fixture(scope='session')
