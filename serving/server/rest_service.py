@@ -7,13 +7,14 @@ import time
 import zlib
 from concurrent import futures
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
 from serving.server import gallery as gallery_page
 from serving.server.errors import HTTP_STATUS, Code, ServingError
 from serving.server.rest_api import RestApi, Work, error_body
 
 _API = re.compile(r'/v1/.*', re.IGNORECASE | re.DOTALL)
+_CALLS_PER_THREAD = 100  # that wait or run, as gRPC's
 _MAX_BODY_BYTES = 2**31 - 1  # as gRPC's
 _MAX_INFLATED_BYTES = 100 * 2**20
 _BODY_TIMEOUT_S = 60.0  # for a body to arrive, not for its computation
@@ -54,14 +55,17 @@ class RestService:
     self._api, self._timeout_s, self._body_timeout_s = api, timeout_s, body_timeout_s
     self._cors, self._metrics_path, self._gallery = cors, metrics_path, gallery
     self._pool = futures.ThreadPoolExecutor(num_threads, thread_name_prefix='rest')
+    self._num_calls, self._max_calls = 0, _CALLS_PER_THREAD * num_threads
 
   def runner(self, grace_s: float) -> web.AppRunner:
     """The HTTP server without ports; requests that run when it is stopped get `grace_s`."""
     application = web.Application(client_max_size=_MAX_BODY_BYTES)
-    application.router.add_route('*', '/{path:.*}', self._handle)
+    application.router.add_route('*', r'/{path:[\s\S]*}', self._handle)  # a %0A is in no `.*`
+    logging.getLogger('aiohttp.server').addFilter(_is_ours)
     return web.AppRunner(
       application,
       access_log=None,
+      handler_cancellation=True,  # what waits for a thread is forgotten when its client goes
       auto_decompress=False,
       keepalive_timeout=_IDLE_TIMEOUT_S,
       shutdown_timeout=grace_s,
@@ -79,13 +83,19 @@ class RestService:
       return web.Response(status=404, text='Not Found')
     if self._cors and request.method == 'OPTIONS':
       return _preflight(request)
-    response = await self._answer(request, path)
+    self._num_calls += 1
+    try:
+      response = await self._answer(request, path)
+    finally:
+      self._num_calls -= 1
     if self._cors:
       response.headers.update(_CORS)
     return response
 
   async def _answer(self, request: web.Request, path: str) -> web.Response:
     try:
+      if self._num_calls > self._max_calls:
+        raise ServingError(Code.RESOURCE_EXHAUSTED, 'Too many requests wait. Try again later.')
       if (size := request.content_length or 0) > _MAX_BODY_BYTES:
         raise web.HTTPRequestEntityTooLarge(_MAX_BODY_BYTES, size)
       body = await asyncio.wait_for(request.read(), self._body_timeout_s)
@@ -119,6 +129,12 @@ class RestService:
     except TimeoutError:
       message = 'Timed out waiting for notification'
       raise ServingError(Code.DEADLINE_EXCEEDED, message) from None
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+  """Whether a log line is not of a client's broken HTTP, which is answered and that is all."""
+  error = record.exc_info[1] if record.exc_info else None
+  return not isinstance(error, http_exceptions.HttpProcessingError)
 
 
 def _preflight(request: web.Request) -> web.Response:

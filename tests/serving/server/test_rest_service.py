@@ -184,6 +184,7 @@ def test_metadata(server: live.Server):
     ('GET', f'{MODEL}:predict', 400, f'Malformed request: GET {MODEL}:predict'),
     ('GET', '/v1/', 400, 'Malformed request: GET /v1/'),
     ('GET', '/v1/models/a/b', 400, 'Malformed request: GET /v1/models/a/b'),
+    ('GET', '/v1/models/a%0Ab', 404, 'Could not find any versions of model a\nb'),
     ('PUT', MODEL, 400, f'Malformed request: PUT {MODEL}'),
     ('OPTIONS', MODEL, 400, f'Malformed request: OPTIONS {MODEL}'),
     ('POST', MODEL, 400, f'Malformed request: POST {MODEL}'),
@@ -568,3 +569,91 @@ def test_broken_http_does_not_stop_the_server(server: live.Server):
     with socket.create_connection(('127.0.0.1', server.rest_port), 60) as connection:
       connection.sendall(data)
   assert server.rest(MODEL)[0] == 200
+
+
+def test_broken_http_is_not_logged(caplog: pytest.LogCaptureFixture):
+  head = b'GET /v1/models HTTP/1.1\r\nHost: x\r\nX: \x00\r\nConnection: close\r\n\r\n'
+  assert b' 400 ' in slowly(head)[:15]
+  assert not caplog.records
+
+
+class Busy:
+  """A service of one thread, which is busy until `go`; counts what it began."""
+
+  def __init__(self) -> None:
+    self.service = rest_service.RestService(self, 1, None)
+    self.go, self.begun, self.num_begun = threading.Event(), asyncio.Event(), 0
+    (self.port,) = live.free_ports(1)
+    self.writers: list[asyncio.StreamWriter] = []
+
+  def work(self, method: str, path: str) -> rest_api.Work:
+    loop = asyncio.get_running_loop()
+
+    def run(body: bytes, time_left: inference.TimeLeft) -> bytes:
+      self.num_begun += 1
+      loop.call_soon_threadsafe(self.begun.set)
+      assert self.go.wait(60)
+      return b'{}'
+
+    return run
+
+  async def ask(self) -> asyncio.StreamReader:
+    reader, writer = await asyncio.open_connection('127.0.0.1', self.port)
+    writer.write(b'GET /v1/models/m HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    self.writers.append(writer)
+    return reader
+
+  async def num_calls(self, number: int) -> None:
+    async with asyncio.timeout(60):
+      while self.service._num_calls != number:
+        await asyncio.sleep(0.01)
+
+
+def with_busy(use) -> None:
+  async def run() -> None:
+    busy = Busy()
+    runner = busy.service.runner(0)
+    await runner.setup()
+    http_server = await ports.open_http(runner, '127.0.0.1', busy.port)
+    try:
+      await use(busy)
+    finally:
+      busy.go.set()
+      for writer in busy.writers:
+        writer.close()
+      http_server.close()
+      await runner.cleanup()
+      busy.service._pool.shutdown()
+
+  asyncio.run(run())
+
+
+def test_the_queue_has_an_end():
+  async def use(busy: Busy) -> None:
+    busy.service._max_calls = 2
+    readers = [await busy.ask() for _ in range(2)]
+    await busy.num_calls(2)
+    reply = await asyncio.wait_for((await busy.ask()).read(), 60)
+    assert reply.startswith(b'HTTP/1.1 429')
+    busy.go.set()
+    for reader in readers:
+      assert (await asyncio.wait_for(reader.read(), 60)).startswith(b'HTTP/1.1 200')
+
+  with_busy(use)
+
+
+def test_nothing_is_computed_for_a_client_that_has_gone():
+  async def use(busy: Busy) -> None:
+    first = await busy.ask()
+    await busy.begun.wait()
+    await busy.ask()
+    await busy.num_calls(2)
+    busy.writers[-1].close()
+    await busy.num_calls(1)
+    busy.go.set()
+    assert (await asyncio.wait_for(first.read(), 60)).startswith(b'HTTP/1.1 200')
+    third = await busy.ask()
+    assert (await asyncio.wait_for(third.read(), 60)).startswith(b'HTTP/1.1 200')
+    assert busy.num_begun == 2
+
+  with_busy(use)
