@@ -25,6 +25,7 @@ class Task:
   inputs: Arrays
   num_rows: int
   deadline_s: float | None  # monotonic
+  queued_s: float = dataclasses.field(default_factory=time.monotonic)
   outputs: concurrent.futures.Future[Arrays] = dataclasses.field(
     default_factory=concurrent.futures.Future
   )
@@ -156,11 +157,7 @@ class Queue:
 
 def _process(queue: Queue, batch: Batch) -> None:
   """Computes a batch; every task is settled afterwards."""
-  now_s = time.monotonic()
   try:
-    if all(t.deadline_s is not None and t.deadline_s <= now_s for t in batch.tasks):
-      message = 'Run() timeout exceeded while waiting in batching queue'
-      raise ServingError(Code.RESOURCE_EXHAUSTED, message)
     queue.compute(batch.tasks)
   except ServingError as error:
     _fail(batch, error)

@@ -2,6 +2,7 @@
 
 import bisect
 import threading
+import time
 from collections.abc import Iterable, Sequence
 
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
@@ -9,6 +10,8 @@ from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from serving.server import batch_arrays
 from serving.server.batch_scheduler import Queue, Scheduler, Task
 from serving.server.batching_parameters import Parameters
+from serving.server.errors import Code, ServingError
+from serving.server.metrics import Metrics
 from serving.server.servable import Arrays, Servable
 
 _Names = frozenset[tuple[str, str]]  # in a signature and in the graph
@@ -18,9 +21,12 @@ _Key = tuple[_Names, _Names]  # what goes in and comes out
 class Batched(Servable):
   """Answers as `inner`, which it owns, with a queue for each set of inputs and outputs."""
 
-  def __init__(self, inner: Servable, scheduler: Scheduler, parameters: Parameters) -> None:
+  def __init__(
+    self, inner: Servable, scheduler: Scheduler, parameters: Parameters, metrics: Metrics
+  ) -> None:
     super().__init__(inner.name, inner.version, inner.signatures)
     self._inner, self._scheduler, self._parameters = inner, scheduler, parameters
+    self._metrics = metrics
     self._queues: dict[tuple, Queue] = {}
     self._lock = threading.Lock()
     self._declared = {_key(s, s.inputs, s.outputs) for s in inner.signatures.values()}
@@ -47,6 +53,7 @@ class Batched(Servable):
     num_rows = batch_arrays.num_rows(inputs)
     if not num_rows:
       return self._inner.run(signature, inputs, outputs, deadline_s)
+    self._metrics.request_in_queue(num_rows, len(inputs))
     tasks = self._tasks(inputs, num_rows, deadline_s)
     self._queue(signature, inputs, outputs).add(tasks)
     parts = [task.outputs.result() for task in tasks]
@@ -85,16 +92,27 @@ class Batched(Servable):
       return self._queues[key]
 
   def _compute(self, signature: SignatureDef, tasks: list[Task], outputs: Sequence[str]) -> None:
+    self._check_waits(tasks)
     sizes = [task.num_rows for task in tasks]
     padded_rows = _round_up(sum(sizes), self._parameters.allowed_batch_sizes)
+    self._metrics.batch(sum(sizes), padded_rows)
     inputs = batch_arrays.merge(
       [task.inputs for task in tasks],
       padded_rows=padded_rows,
       pad_lengths=self._parameters.pad_variable_length_inputs,
     )
     arrays = self._inner.run(signature, inputs, outputs)
+    self._metrics.wrapped_run_count.add()
     for task, part in zip(tasks, batch_arrays.split(arrays, sizes, padded_rows), strict=True):
       task.outputs.set_result(part)
+
+  def _check_waits(self, tasks: list[Task]) -> None:
+    now_s = time.monotonic()
+    for task in tasks:
+      self._metrics.queuing_latency.observe((now_s - task.queued_s) * 1e6, '')
+    if all(task.deadline_s is not None and task.deadline_s <= now_s for task in tasks):
+      message = 'Run() timeout exceeded while waiting in batching queue'
+      raise ServingError(Code.RESOURCE_EXHAUSTED, message)
 
 
 def _key(signature: SignatureDef, inputs: Iterable[str], outputs: Iterable[str]) -> _Key:

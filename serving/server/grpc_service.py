@@ -32,6 +32,7 @@ from serving.server.options import Options
 _Request = TypeVar('_Request')
 _Response = TypeVar('_Response')
 _log = logging.getLogger(__name__)
+_CALLS_PER_THREAD = 100  # that wait or run; more are refused, so that the queue has an end
 _OPTIONS = [
   ('grpc.max_send_message_length', -1),
   ('grpc.max_receive_message_length', -1),
@@ -43,7 +44,8 @@ def create_server(inference: Inference, served: ModelSet, options: Options) -> g
   """A server without ports; TensorFlow computes in its threads."""
   pool = futures.ThreadPoolExecutor(options.grpc_max_threads, thread_name_prefix='grpc')
   arguments = [*_OPTIONS, *_channel_arguments(options.grpc_channel_arguments)]
-  server = grpc.server(pool, options=arguments)
+  limit = _CALLS_PER_THREAD * options.grpc_max_threads
+  server = grpc.server(pool, options=arguments, maximum_concurrent_rpcs=limit)
   prediction = _Prediction(inference)
   model = _Model(inference.models, served, inference.metrics)
   prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, server)
@@ -117,7 +119,7 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
     def run(request: Any) -> _Response:
       nonlocal status
       try:
-        response = method(request, context.time_remaining)
+        response = method(request, lambda: _time_left_s(context))
       except ServingError as error:
         status = error.code
         raise
@@ -128,6 +130,11 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
       return _answer(run, request, context)
     finally:
       self._inference.record(spec, status, time.perf_counter() - start_s, api, 'GRPC')
+
+
+def _time_left_s(context: grpc.ServicerContext) -> float | None:
+  """As long as the client will wait; None for ever, 0 if it has gone."""
+  return context.time_remaining() if context.is_active() else 0.0
 
 
 class _Model(model_service_pb2_grpc.ModelServiceServicer):

@@ -74,7 +74,7 @@ class Loader:
     if self._scheduler is None:
       return loaded
     if not self._options.enable_per_model_batching_parameters:
-      return Batched(loaded, self._scheduler, self._batching)
+      return Batched(loaded, self._scheduler, self._batching, self._metrics)
     file = path / _PER_MODEL
     if not file.exists():
       return loaded
@@ -83,7 +83,7 @@ class Loader:
     except ServingError:
       loaded.close()
       raise
-    return Batched(loaded, self._scheduler, own)
+    return Batched(loaded, self._scheduler, own, self._metrics)
 
   def _warm_up(self, loaded: Servable, path: pathlib.Path) -> None:
     start_s, status = time.perf_counter(), Code.OK

@@ -9,7 +9,9 @@ import threading
 from collections.abc import Iterator, Sequence
 
 _LATENCIES_US = [10 * 1.8**k for k in range(33)]  # up to about 20 minutes
+_WAITS_US = [100 * 1.2**k for k in range(52)]  # up to about 1 second
 _COUNTS = [2.0**k for k in range(15)]
+_ROWS = _COUNTS[:14]
 
 
 class Counter:
@@ -64,7 +66,7 @@ class Histogram:
       pairs = _pairs(self._labels, labels)
       limits = [f'{limit:g}' for limit in self._limits] + ['+Inf']
       for limit, count in zip(limits, itertools.accumulate(counts), strict=True):
-        yield f'{name}_bucket{{{pairs},le="{limit}"}} {count}'
+        yield f'{name}_bucket{{{pairs}{"," if pairs else ""}le="{limit}"}} {count}'
       yield f'{name}_sum{{{pairs}}} {total:g}'
       yield f'{name}_count{{{pairs}}} {sum(counts)}'
 
@@ -89,6 +91,12 @@ class Metrics:
     self.model_warmup_latency = Histogram(
       '/tensorflow/serving/model_warmup_latency', _LATENCIES_US, 'model_path', 'status'
     )
+    batching = '/tensorflow/serving/batching_session'
+    self.queuing_latency = Histogram(f'{batching}/queuing_latency', _WAITS_US, 'thread_pool_name')
+    self.wrapped_run_count = Counter(f'{batching}/wrapped_run_count')
+    self.input_batch_size = Histogram(f'{batching}/input_batch_size', _ROWS)
+    self.processed_batch_size = Histogram(f'{batching}/processed_batch_size', _ROWS)
+    self.padding_size = Histogram(f'{batching}/padding_size', _ROWS, 'execution_batch_size')
 
   def request(self, model: str, status: str, seconds: float, api: str, entrypoint: str) -> None:
     """Counts an answer; its latency too if it went well."""
@@ -100,6 +108,16 @@ class Metrics:
     """Counts the examples of a request."""
     self.request_example_counts.observe(count, model)
     self.request_example_count_total.add(model, amount=count)
+
+  def request_in_queue(self, num_rows: int, num_inputs: int) -> None:
+    """Counts the rows of a request that will be batched, once for each of its inputs."""
+    for _ in range(num_inputs):
+      self.input_batch_size.observe(num_rows)
+
+  def batch(self, num_rows: int, padded_rows: int) -> None:
+    """Counts the rows of a batch, and those that fill it up."""
+    self.processed_batch_size.observe(padded_rows)
+    self.padding_size.observe(padded_rows - num_rows, str(padded_rows))
 
   def counters(self) -> dict[str, int]:
     """The totals of all counters by TF Serving's own name."""

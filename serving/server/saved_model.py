@@ -12,10 +12,9 @@ import tensorflow as tf
 from tensorflow.core.protobuf.config_pb2 import CallableOptions
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
-from serving.server.errors import Code, ServingError, from_number, invalid
-from serving.server.servable import Arrays, Servable
+from serving.server.errors import Code, ServingError, from_number
+from serving.server.servable import Arrays, Servable, check_deadline, check_ranks
 
-_IMAGE_RANK = 4
 _MAX_CALLABLES = 64  # prepared calls kept; one for each set of outputs that clients ask for
 
 _Call = Callable[..., Sequence[np.ndarray]]  # arrays in the order of the feeds -> of the fetches
@@ -42,15 +41,16 @@ class SavedModel(Servable):
     outputs: Sequence[str],
     deadline_s: float | None = None,
   ) -> Arrays:
-    """As in `Servable`; TensorFlow can't be interrupted, so the deadline changes nothing."""
-    _check_ranks(signature, inputs)
+    """As in `Servable`; TensorFlow can't be interrupted, so the deadline counts at the start."""
+    check_deadline(deadline_s)
+    check_ranks(signature, inputs)
     feeds = {signature.inputs[key].name: array for key, array in sorted(inputs.items())}
     fetches = tuple(sorted({signature.outputs[key].name for key in outputs}))
     try:
       values = self._callable(tuple(feeds), fetches)(*feeds.values())
     except tf.errors.OpError as error:
       raise from_number(error.error_code, error.message) from None
-    by_tensor = dict(zip(fetches, values, strict=True))
+    by_tensor = dict(zip(fetches, map(_array, values), strict=True))
     return {key: by_tensor[signature.outputs[key].name] for key in outputs}
 
   def free(self) -> None:
@@ -70,13 +70,9 @@ class SavedModel(Servable):
     return call
 
 
-def _check_ranks(signature: SignatureDef, inputs: Arrays) -> None:
-  """Images must be images: a convolution of oneDNN that gets another rank ends the process."""
-  for key, array in sorted(inputs.items()):
-    rank = len(signature.inputs[key].tensor_shape.dim)
-    if rank >= _IMAGE_RANK and array.ndim != rank:
-      shape = ','.join(map(str, array.shape))
-      raise invalid(f'{key} must be {rank}-dimensional[{shape}]')
+def _array(value: np.ndarray | np.generic | bytes) -> np.ndarray:
+  """A fetched value; TensorFlow gives scalars without their array."""
+  return np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
 
 
 def load(

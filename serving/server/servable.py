@@ -10,9 +10,10 @@ import numpy as np
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis import model_pb2
 
-from serving.server.errors import Code, ServingError
+from serving.server.errors import Code, ServingError, invalid
 
 DEFAULT_SIGNATURE = 'serving_default'
+_IMAGE_RANK = 4
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -77,6 +78,33 @@ class Servable(abc.ABC):
     with self._changed:
       self._changed.wait_for(lambda: self._num_users == 0, timeout_s)
     self.free()
+
+
+def check_ranks(signature: SignatureDef, inputs: Arrays, max_rank: int | None = None) -> None:
+  """Before a computation: what would end the process is the client's mistake.
+
+  Images must be images: a convolution of oneDNN that gets another rank ends the process.
+
+  Raises:
+    ServingError: INVALID_ARGUMENT.
+  """
+  for key, array in sorted(inputs.items()):
+    shape = ','.join(map(str, array.shape))
+    rank = len(signature.inputs[key].tensor_shape.dim)
+    if rank >= _IMAGE_RANK and array.ndim != rank:
+      raise invalid(f'{key} must be {rank}-dimensional[{shape}]')
+    if max_rank is not None and array.ndim > max_rank:
+      raise invalid(f'{key} must have at most {max_rank} dimensions[{shape}]')
+
+
+def check_deadline(deadline_s: float | None) -> None:
+  """Before a computation: nothing is computed for clients that have gone.
+
+  Raises:
+    ServingError: DEADLINE_EXCEEDED.
+  """
+  if deadline_s is not None and time.monotonic() >= deadline_s:
+    raise ServingError(Code.DEADLINE_EXCEEDED, 'Timed out waiting for notification')
 
 
 class Call:

@@ -10,10 +10,11 @@ from ai_edge_litert.interpreter import Interpreter
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 
 from serving.server.errors import Code, ServingError, invalid
-from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Servable
+from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Servable, check_deadline, check_ranks
 
 FILE = 'model.tflite'
 _METHOD = 'tensorflow/serving/predict'
+_MAX_RANK = 6  # XNNPACK keeps no more and would write over other memory
 
 
 class TfliteModel(Servable):
@@ -44,6 +45,8 @@ class TfliteModel(Servable):
       ServingError: INVALID_ARGUMENT, it can't be, or a type is wrong; UNIMPLEMENTED, the signature
         is none of the model's own.
     """
+    check_deadline(deadline_s)
+    check_ranks(signature, inputs, _MAX_RANK)
     key = self._key_of(signature)
     interpreter = self._borrow()
     try:

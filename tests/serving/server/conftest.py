@@ -48,6 +48,13 @@ def odd_model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
       lambda steps: {'out': tf.while_loop(lambda i: i < steps, lambda i: (i + 1,), [0])[0]},
       input_signature=[steps],
     ),
+    'slow_rows': tf.function(
+      lambda steps: {
+        'out': steps
+        + 0 * tf.while_loop(lambda i: i < tf.reduce_max(steps), lambda i: (i + 1,), [0])[0]
+      },
+      input_signature=[tf.TensorSpec([None], tf.int32, 'steps')],
+    ),
     'to_half': tf.function(
       lambda number: {'out': tf.cast(number, tf.float16)}, input_signature=[number]
     ),

@@ -66,7 +66,8 @@ def batched(pool):  # freed first: it may keep threads of the pool waiting
 
   def make(num_threads: int = 1, **fields) -> Batched:
     schedulers.append(Scheduler(num_threads))
-    made.append(Batched(Adder(), schedulers[-1], Parameters(num_threads=num_threads, **fields)))
+    parameters = Parameters(num_threads=num_threads, **fields)
+    made.append(Batched(Adder(), schedulers[-1], parameters, Metrics()))
     return made[-1]
 
   yield make

@@ -195,6 +195,16 @@ def test_image_of_another_rank_does_not_end_the_process(odd_server: live.Server,
   assert list(odd_server.predict('convolved', image=image).outputs['out'].float_val) == [9, 9]
 
 
+def test_scalars_of_text_come_back(odd_server: live.Server):
+  outputs = odd_server.predict('echo', text=np.array(b'abc', object)).outputs
+  assert outputs['text'].string_val == [b'abc']
+  assert not outputs['text'].tensor_shape.dim
+  assert odd_server.post({'signature_name': 'echo', 'inputs': 'abc'})['outputs'] == {
+    'text': 'abc',
+    'text_bytes': {'b64': 'YWJj'},
+  }
+
+
 def test_long_error_is_cut(server: live.Server):
   code, text = error_of(lambda: server.prediction.Predict(_edit(signature_name='s' * 2000)))
   assert code == CODES.FAILED_PRECONDITION

@@ -36,6 +36,22 @@ def test_histogram_counts_up_to_each_limit():
   ]
 
 
+def test_batches_are_counted():
+  metrics = Metrics()
+  metrics.request_in_queue(3, 2)
+  metrics.batch(3, 4)
+  lines = metrics.text().splitlines()
+  batching = ':tensorflow:serving:batching_session'
+  for line in (
+    f'{batching}:input_batch_size_bucket{{le="2"}} 0',
+    f'{batching}:input_batch_size_bucket{{le="4"}} 2',
+    f'{batching}:input_batch_size_sum{{}} 6',
+    f'{batching}:processed_batch_size_sum{{}} 4',
+    f'{batching}:padding_size_sum{{execution_batch_size="4"}} 1',
+  ):
+    assert line in lines
+
+
 def test_latencies_have_tf_servings_limits():
   metrics = Metrics()
   metrics.request('m', 'OK', 1e-6, 'Predict', 'GRPC')

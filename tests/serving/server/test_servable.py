@@ -1,6 +1,7 @@
 import pathlib
 import shutil
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -41,11 +42,19 @@ def test_prepared_calls_are_bounded(
     assert len(loaded._callables) == 1
 
 
+def test_nothing_is_computed_after_the_deadline(loaded: saved_models.SavedModel):
+  signature = loaded.signature('from_latent')
+  assert loaded.run(signature, LATENT, ['images'], time.monotonic() + 60)
+  with pytest.raises(ServingError) as caught:
+    loaded.run(signature, LATENT, ['images'], time.monotonic() - 1)
+  assert caught.value.code is Code.DEADLINE_EXCEEDED
+
+
 @pytest.mark.parametrize('shape', [(), (3, 8, 8), (1, 8, 8, 2)])
 def test_the_graph_itself_refuses_images_of_another_shape(
   loaded: saved_models.SavedModel, monkeypatch: pytest.MonkeyPatch, shape
 ):
-  monkeypatch.setattr(saved_models, '_check_ranks', lambda *_: None)  # as in TF Serving
+  monkeypatch.setattr(saved_models, 'check_ranks', lambda *_: None)  # as in TF Serving
   inputs = {'images': np.zeros(shape, np.float32), 'label': np.array([0])}
   with pytest.raises(ServingError, match='not compatible with expected shape') as caught:
     loaded.run(loaded.signature('score'), inputs, ['score'])

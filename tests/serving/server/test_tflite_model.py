@@ -55,6 +55,19 @@ def test_wrong_types_are_the_clients_mistake(model: tflite_model.TfliteModel, nu
   test_answers_for_any_batch_size(model)
 
 
+@pytest.mark.parametrize('rank', [7, 12])
+def test_more_dimensions_than_the_kernels_know(model: tflite_model.TfliteModel, rank: int):
+  number = np.ones([1] * rank, np.float32)  # ends the process sooner or later if it is let in
+  with pytest.raises(ServingError, match='at most 6 dimensions') as caught:
+    model.run(model.signature(''), {'number': number}, ['double'])
+  assert caught.value.code is Code.INVALID_ARGUMENT
+
+
+def test_nothing_is_computed_after_the_deadline(model: tflite_model.TfliteModel):
+  with pytest.raises(ServingError, match='DEADLINE_EXCEEDED'):
+    model.run(model.signature(''), {'number': np.ones([1, 1], np.float32)}, ['double'], 0.0)
+
+
 def test_signatures_of_others_are_not_computed(model: tflite_model.TfliteModel):
   with pytest.raises(ServingError, match='UNIMPLEMENTED'):
     model.run(meta_graph_pb2.SignatureDef(), {}, [])
