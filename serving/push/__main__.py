@@ -7,7 +7,9 @@
   promote   makes a version the stable one: the canary, else the newest, or --version
 
 TF Serving follows the labels in SERVING_MODEL_DIR/models.config when it is started with
---model_config_file=SERVING_MODEL_DIR/models.config --model_config_file_poll_wait_seconds=30.
+--model_config_file=SERVING_MODEL_DIR/models.config --model_config_file_poll_wait_seconds=30
+--allow_version_labels_for_unavailable_models, and moves one only to a version that it has loaded:
+make it the canary first.
 Exit codes: 0 done, 2 a flag or a version is wrong, 6 a folder can't be read or written.
 """
 

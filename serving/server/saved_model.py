@@ -15,6 +15,7 @@ from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from serving.server.errors import Code, ServingError, from_number
 from serving.server.servable import Arrays, Servable, check_deadline, check_ranks
 
+_MAX_RANK = 32  # TensorFlow's way from an array of strings to a tensor ends the process above it
 _MAX_CALLABLES = 64  # prepared calls kept; one for each set of outputs that clients ask for
 
 _Call = Callable[..., Sequence[np.ndarray]]  # arrays in the order of the feeds -> of the fetches
@@ -43,7 +44,7 @@ class SavedModel(Servable):
   ) -> Arrays:
     """As in `Servable`; TensorFlow can't be interrupted, so the deadline counts at the start."""
     check_deadline(deadline_s)
-    check_ranks(signature, inputs)
+    check_ranks(signature, inputs, _MAX_RANK)
     feeds = {signature.inputs[key].name: array for key, array in sorted(inputs.items())}
     fetches = tuple(sorted({signature.outputs[key].name for key in outputs}))
     try:

@@ -80,7 +80,7 @@ class Servable(abc.ABC):
     self.free()
 
 
-def check_ranks(signature: SignatureDef, inputs: Arrays, max_rank: int | None = None) -> None:
+def check_ranks(signature: SignatureDef, inputs: Arrays, max_rank: int) -> None:
   """Before a computation: what would end the process is the client's mistake.
 
   Images must be images: a convolution of oneDNN that gets another rank ends the process.
@@ -93,7 +93,7 @@ def check_ranks(signature: SignatureDef, inputs: Arrays, max_rank: int | None = 
     rank = len(signature.inputs[key].tensor_shape.dim)
     if rank >= _IMAGE_RANK and array.ndim != rank:
       raise invalid(f'{key} must be {rank}-dimensional[{shape}]')
-    if max_rank is not None and array.ndim > max_rank:
+    if array.ndim > max_rank:
       raise invalid(f'{key} must have at most {max_rank} dimensions[{shape}]')
 
 

@@ -9,7 +9,7 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from serving.server.errors import invalid
 
 # A short message may name a huge shape, because a last value that stands for all others is legal.
-_MAX_REPEATED_BYTES = 2**28
+_MAX_REPEATED_BYTES = 2**24
 _REFERENCE_BYTES = 8  # of a list or an array of strings
 
 _FIELDS = {

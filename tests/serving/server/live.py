@@ -69,6 +69,18 @@ class Process:
       if text in line:
         return line
 
+  @property
+  def pid(self) -> int:
+    return self._process.pid
+
+  def new_lines(self) -> list[str]:
+    """What was printed since the last look."""
+    lines = []
+    while not self._new.empty():
+      lines.append(self._new.get() or '')
+    self.lines += lines
+    return lines
+
   def signal(self, number: int) -> None:
     self._process.send_signal(number)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
-from tensorflow.core.framework import tensor_pb2
+from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow_serving.apis import (
   get_model_metadata_pb2,
   get_model_status_pb2,
@@ -195,6 +195,18 @@ def test_image_of_another_rank_does_not_end_the_process(odd_server: live.Server,
   assert list(odd_server.predict('convolved', image=image).outputs['out'].float_val) == [9, 9]
 
 
+@pytest.mark.parametrize('rank', [33, 64])
+def test_text_of_many_dimensions_does_not_end_the_process(odd_server: live.Server, rank: int):
+  text = np.full([1] * rank, b'x', object)
+  code, details = error_of(lambda: odd_server.predict('echo', text=text))
+  assert code is CODES.INVALID_ARGUMENT
+  assert details.startswith('text must have at most 32 dimensions')
+  nested = '[' * rank + '"x"' + ']' * rank
+  body = f'{{"signature_name": "echo", "inputs": {nested}}}'.encode()
+  assert odd_server.rest('/v1/models/digits:predict', body)[0] == 400
+  assert odd_server.predict('echo', text=text.reshape([1] * 32)).outputs['text'].string_val
+
+
 def test_scalars_of_text_come_back(odd_server: live.Server):
   outputs = odd_server.predict('echo', text=np.array(b'abc', object)).outputs
   assert outputs['text'].string_val == [b'abc']
@@ -214,10 +226,19 @@ def test_long_error_is_cut(server: live.Server):
 @st.composite
 def tensors(draw: st.DrawFn) -> tensor_pb2.TensorProto:
   """Messages that may be tensors."""
-  proto = tensor_pb2.TensorProto(dtype=draw(st.integers(0, 23) | st.sampled_from([1, 3, 7, 9])))
-  for size in draw(st.lists(st.integers(-2, 4) | st.just(2**62), max_size=3)):
+  kinds = st.sampled_from([*types_pb2.DataType.values(), 999])
+  proto = tensor_pb2.TensorProto(dtype=draw(st.sampled_from([1, 3, 7, 9]) | kinds))
+  sizes = st.integers(0, 4) | st.sampled_from([-2, -1, 2**20, 2**31, 2**62])
+  for size in draw(st.lists(sizes, max_size=5) | st.integers(0, 300).map(lambda rank: [1] * rank)):
     proto.tensor_shape.dim.add(size=size)
-  proto.tensor_content = draw(st.binary(max_size=16))
+  proto.tensor_shape.unknown_rank = draw(st.integers(0, 30)) == 30
+  proto.tensor_content = draw(st.just(b'') | st.binary(max_size=16))
+  proto.double_val.extend(draw(st.lists(st.floats(), max_size=2)))
+  proto.half_val.extend(draw(st.lists(st.integers(0, 2**16 - 1), max_size=2)))
+  proto.bool_val.extend(draw(st.lists(st.booleans(), max_size=2)))
+  for name in draw(st.lists(st.text(max_size=3), max_size=1)):
+    proto.resource_handle_val.add(name=name)
+    proto.variant_val.add(type_name=name)
   proto.float_val.extend(draw(st.lists(st.floats(width=32), max_size=3)))
   proto.int64_val.extend(draw(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=3)))
   proto.int_val.extend(draw(st.lists(st.integers(-(2**31), 2**31 - 1), max_size=3)))
