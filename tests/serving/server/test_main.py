@@ -18,6 +18,23 @@ def test_defaults_are_tf_servings():
   assert options.enable_model_warmup
   assert options.grpc_max_threads == options.rest_api_num_threads == 4 * os.cpu_count()
   assert options.host == '127.0.0.1'  # not TF Serving's
+  assert options.enable_profiler
+  assert options.saved_model_tags == 'serve'
+  off = {
+    'enable_batching',
+    'enable_per_model_batching_parameters',
+    'allow_version_labels_for_unavailable_models',
+    'xla_cpu_compilation_enabled',
+    'enable_signature_method_name_check',
+    'enable_grpc_healthcheck_service',
+    'enable_serialization_as_tensor_content',
+    'prefer_tflite_model',
+    'rest_api_enable_cors_support',
+    'model_config_file_poll_wait_seconds',
+    'num_request_iterations_for_warmup',
+    'tensorflow_session_parallelism',
+  }
+  assert not [name for name in sorted(off) if getattr(options, name)]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ class Held(Servable):
 class Busy:
   """A gRPC server with one thread, and its model."""
 
-  def __init__(self, base_path: pathlib.Path) -> None:
+  def __init__(self, base_path: pathlib.Path, **flags: bool) -> None:
     (base_path / '1').mkdir()
     self.model: Held
 
@@ -57,7 +57,7 @@ class Busy:
       self.model = Held(*arguments)
       return self.model
 
-    models, metrics, options = Models(), Metrics(), Options(grpc_max_threads=1)
+    models, metrics, options = Models(), Metrics(), Options(grpc_max_threads=1, **flags)
     self.versions = ModelVersions(live.NAME, base_path, load, Timing(poll_s=0))
     self.versions.start()
     models.replace({live.NAME: self.versions}, {})
@@ -79,6 +79,15 @@ class Busy:
     self.channel.close()
     self.server.stop(60).wait(60)
     self.versions.stop(60)
+
+
+@pytest.mark.parametrize('enabled', [True, False])
+def test_profiler_may_be_off(tmp_path: pathlib.Path, enabled: bool):
+  busy = Busy(tmp_path, enable_profiler=enabled)
+  terminate = busy.channel.unary_unary('/tensorflow.ProfilerService/Terminate')
+  code = terminate.future(b'', 60).code()
+  busy.stop()
+  assert (code is CODES.UNIMPLEMENTED) != enabled
 
 
 @pytest.fixture

@@ -40,6 +40,14 @@ def test_reload_answers_when_new_models_are_available(odd_server: live.Server, b
   assert set(odd_server.states('more').values()) <= {'UNLOADING', 'END'}
 
 
+def test_reload_tells_what_metrics_grew_by(odd_server: live.Server, base):
+  name = '/tensorflow/serving/request_count'
+  request = model_management_pb2.ReloadConfigRequest(metric_names=[name, 'no such metric'])
+  text_format.Parse(live.config(digits=base), request.config)
+  response = odd_server.model.HandleReloadConfigRequest(request, 120)
+  assert [(m.name, m.int64_value_increase) for m in response.metric] == [(name, 0)]
+
+
 @pytest.mark.parametrize(
   ('text', 'code', 'message'),
   [
