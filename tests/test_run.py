@@ -14,6 +14,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from mobile import gan_info
+
 TINY = (
   '--train_steps=6',
   '--snapshot_every_steps=3',
@@ -99,6 +101,7 @@ def test_every_stage_leaves_what_the_contract_promises(finished):
     'export_tflite/generator.tflite',
     'validate/validation.json',
     'push/pushed.json',
+    'push/bundle/README.md',
     'report/report.html',
     *(f'{stage}/MANIFEST.json' for stage in STAGES),
   ):
@@ -136,6 +139,19 @@ def test_replay_flags_are_the_same_run(finished):
   )
   assert done.returncode == 0, done.stderr
   assert done.stdout.count('nothing changed') == len(STAGES)
+
+
+def test_a_file_that_is_too_large_is_not_exported(copy):
+  done = run(copy, '--stages=export_tflite', '--max_int8_megabytes=0.1')
+  assert done.returncode == 5, done.stdout + done.stderr
+  assert 'more than --max_int8_megabytes=0.1 (export_tflite)' in done.stderr
+
+
+def test_the_licence_is_in_the_files(copy):
+  done = run(copy, '--stages=export_tflite', '--generator_license=CC0-1.0')
+  assert done.returncode == 0, done.stdout + done.stderr
+  for path in (copy / 'run/export_tflite').glob('*.tflite'):
+    assert gan_info.read(path.read_bytes()).license == 'CC0-1.0'
 
 
 def test_a_failed_gate_pushes_nothing_says_why_and_still_reports(copy):
