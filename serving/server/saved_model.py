@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf.config_pb2 import CallableOptions
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
-from serving.server.errors import Code, ServingError, from_number
+from serving.server.errors import Code, ServingError, from_number, invalid
 from serving.server.servable import Arrays, Servable, check_deadline, check_ranks
 
 _MAX_RANK = 32  # TensorFlow's way from an array of strings to a tensor ends the process above it
@@ -51,6 +51,8 @@ class SavedModel(Servable):
       values = self._callable(tuple(feeds), fetches)(*feeds.values())
     except tf.errors.OpError as error:
       raise from_number(error.error_code, error.message) from None
+    except UnicodeDecodeError as error:  # TensorFlow's message quotes bytes of the request
+      raise invalid(error.object.decode('utf-8', 'replace')) from None
     by_tensor = dict(zip(fetches, map(_array, values), strict=True))
     return {key: by_tensor[signature.outputs[key].name] for key in outputs}
 

@@ -51,7 +51,7 @@ class TfliteModel(Servable):
     interpreter = self._borrow()
     try:
       results = interpreter.get_signature_runner(key)(**inputs)
-    except (ValueError, RuntimeError) as error:  # the interpreter is not to be trusted any more
+    except (OverflowError, ValueError, RuntimeError) as error:  # it can't be trusted any more
       raise invalid(str(error)) from error
     with self._lock:
       self._idle.append(interpreter)

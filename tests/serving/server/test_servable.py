@@ -61,6 +61,14 @@ def test_the_graph_itself_refuses_images_of_another_shape(
   assert caught.value.code is Code.INVALID_ARGUMENT
 
 
+def test_an_error_that_quotes_bytes_of_the_request(example_model: pathlib.Path):
+  model = saved_models.load('m', 1, example_model / '1')
+  with pytest.raises(ServingError, match='correctly convert string') as caught:
+    model.run(model.signature('elsewhere'), {'inputs': np.array([b'\xff'], object)}, ['outputs'])
+  assert caught.value.code is Code.INVALID_ARGUMENT
+  model.close()
+
+
 def test_close_waits_for_users(saved_model: pathlib.Path):
   loaded = saved_models.load('m', 1, saved_model)
   with loaded.in_use():

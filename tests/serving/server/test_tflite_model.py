@@ -63,6 +63,12 @@ def test_more_dimensions_than_the_kernels_know(model: tflite_model.TfliteModel, 
   assert caught.value.code is Code.INVALID_ARGUMENT
 
 
+def test_dimensions_beyond_32_bits(model: tflite_model.TfliteModel):
+  with pytest.raises(ServingError) as caught:
+    model.run(model.signature(''), {'number': np.ones([2**31, 0], np.float32)}, ['double'])
+  assert caught.value.code is Code.INVALID_ARGUMENT
+
+
 def test_nothing_is_computed_after_the_deadline(model: tflite_model.TfliteModel):
   with pytest.raises(ServingError, match='DEADLINE_EXCEEDED'):
     model.run(model.signature(''), {'number': np.ones([1, 1], np.float32)}, ['double'], 0.0)
