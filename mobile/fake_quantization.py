@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from mobile import folding
+from mobile import folding, tanh_range
 from mobile.model_optimization import tfmot
 
 L = tf_keras.layers
@@ -35,7 +35,22 @@ def measure(model: tf_keras.Model, inputs: Sequence[np.ndarray]) -> Ranges:
     high = np.maximum(high, [output.numpy().max() for output in outputs])
   ranges = zip(low.tolist(), high.tolist(), strict=True)
   found = {layer.name: pair for layer, pair in zip(layers, ranges, strict=True)}
-  return found | dict.fromkeys(model.output_names, _TANH)
+  return found | _before_tanh(model, found) | dict.fromkeys(model.output_names, _TANH)
+
+
+def _before_tanh(model: tf_keras.Model, ranges: Ranges) -> dict[str, tuple[float, float]]:
+  """Narrowed as `mobile.tanh_range` does it in the file."""
+  layer, found = model.get_layer(model.output_names[0]), []
+  while not isinstance(layer, folding.LINEAR):
+    layer = layer.inbound_nodes[-1].inbound_layers
+    if isinstance(layer, list) or layer.name not in ranges:
+      return {}
+    found.append(layer.name)
+    if ranges[layer.name] != ranges[found[0]]:  # what read it does more than move it
+      return {}
+  low, high = ranges[layer.name]
+  scale = tanh_range.SCALE
+  return dict.fromkeys(found, (-128 * scale, 127 * scale)) if high - low > 255 * scale else {}
 
 
 def fake_quantized(model: tf_keras.Model, ranges: Ranges) -> tf_keras.Model:

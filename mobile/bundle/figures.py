@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from mobile import verify
 from mobile.gan_info import GanInfo
 
 _WARM_UP_RUNS, _RUNS = 10, 100
@@ -48,6 +49,7 @@ def of_file(
   checks = {entry['file']: entry['checks'] for entry in validation['models']}[path.name]
   return {
     'sha256': digest,
+    'inside': verify.kind(model),
     'bytes': len(model),
     'gzip_bytes': len(gzip.compress(model, compresslevel=9, mtime=0)),
     'latency_ms': latency_ms(model),

@@ -5,13 +5,15 @@ from typing import Any
 
 import jinja2
 
-# What is inside, what goes in, what comes out; see mobile/convert.py.
-_KINDS = {
-  'generator.tflite': ('int8', 'float32', 'uint8 grey levels'),
-  'generator_i8.tflite': ('int8', 'int8', 'int8, grey level - 128'),
-  'generator_f16.tflite': ('float16', 'float32', 'uint8 grey levels'),
-  'generator_f32.tflite': ('float32', 'float32', 'uint8 grey levels'),
+_INSIDE = {  # kind of mobile.verify: as people say
+  'int8': 'int8',
+  'dynamic': 'int8 weights',
+  'f16': 'float16 weights',
+  'f32': 'float32',
 }
+_INTEGER_FILE = 'generator_i8.tflite'
+_INTEGER_IO = ('int8', 'int8, grey level - 128')
+_OTHER_IO = ('float32', 'uint8 grey levels')
 _QUALITY = {  # name in bundle.json: as a cell of the table
   'psnr_db': '{:.1f} dB',
   'level_difference': 'within {:.0f} of 255 levels',
@@ -48,8 +50,15 @@ def _row(name: str, model: Mapping[str, Any]) -> list[str]:
   cells = [_QUALITY[key].format(quality[key]) for key in likeness] or ['–']
   for key in ('label_agreement', 'frechet_increase'):
     cells.append(_QUALITY[key].format(quality[key]) if key in quality else '–')
-  kind = _KINDS.get(name, ('–',) * 3)
-  return [f'`{name}`', *kind, *kilobytes, f'{model["latency_ms"]:.2g} ms', *cells]
+  types = _INTEGER_IO if name == _INTEGER_FILE else _OTHER_IO
+  return [
+    f'`{name}`',
+    _INSIDE[model['inside']],
+    *types,
+    *kilobytes,
+    f'{model["latency_ms"]:.2g} ms',
+    *cells,
+  ]
 
 
 def _product(shape: tuple[int, int, int]) -> int:
