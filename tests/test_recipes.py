@@ -28,6 +28,7 @@ QUICK = (
   '--num_golden_samples=4',
   '--num_int8_images=100',
   '--num_calibration_latents=20',
+  '--fine_tune_steps=2',
   '--xla=off',
   '--precision=float32',
 )
