@@ -128,6 +128,8 @@ def test_ctrl_c_ends_without_a_traceback():
       [sys.executable, '-m', 'serving.client', 'status', *flags],
       env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
       stderr=subprocess.PIPE,
+      # Tests that run in a shell's background ignore the signal, and so would their children.
+      preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     end_s = time.monotonic() + 60
     while not server.requests and time.monotonic() < end_s:
