@@ -11,23 +11,33 @@ from pipeline import errors
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def raise_interrupted(number: int, _: FrameType | None) -> None:
-  """A handler that stops at once; what is not committed is made again."""
-  raise errors.Interrupted(
-    f'stopped by {signal.Signals(number).name}. Finished stages are kept; the same command goes on.'
-  )
+class _Stop(BaseException):
+  """Passes through code that catches every `Exception`, as TensorFlow's tracing does."""
 
 
 @contextlib.contextmanager
 def handled_by_raising() -> Iterator[None]:
-  """Turns both signals into `Interrupted` while the body runs."""
+  """Turns both signals into `Interrupted` while the body runs, or after it at the latest."""
+  received: list[int] = []
+
+  def stop(number: int, _: FrameType | None) -> None:
+    received.append(number)
+    raise _Stop
+
   try:
-    with _handlers(raise_interrupted):
+    with _handlers(stop):
       yield
-  except errors.Interrupted as error:
-    # Where TensorFlow traces code it raises the error again, below lines that tell where it was.
-    *_, last = (line.strip() for line in str(error).splitlines() if line.strip())
-    raise errors.Interrupted(last.removeprefix(f'{type(error).__name__}: ')) from error
+  except _Stop as error:
+    raise _interrupted(received[0]) from error
+  if received:  # something has caught even that
+    raise _interrupted(received[0])
+
+
+def _interrupted(number: int) -> errors.Interrupted:
+  """What is not committed is made again."""
+  return errors.Interrupted(
+    f'stopped by {signal.Signals(number).name}. Finished stages are kept; the same command goes on.'
+  )
 
 
 @contextlib.contextmanager

@@ -141,17 +141,22 @@ def test_twenty_kills_change_no_bit(tmp_path):
   assert_same_training(killed / 'run/train', whole / 'run/train')
 
 
+def has_lines(path, number):
+  return len(path.read_text().splitlines()) >= number
+
+
 @pytest.mark.slow
 def test_a_kill_loses_no_more_than_the_time_between_checkpoints(tmp_path):
-  process = start(tmp_path, EVERY_STEP, '--log_every_steps=1')
+  # More steps than it can make before this process, on a busy machine, looks again.
+  process = start(tmp_path, EVERY_STEP, '--log_every_steps=1', '--train_steps=2000')
   metrics = tmp_path / 'run/.train.partial/metrics.jsonl'
   await_checkpoints(process, tmp_path, 2)
-  while process.is_alive() and len(metrics.read_text().splitlines()) < 40:
+  while process.is_alive() and not (metrics.exists() and has_lines(metrics, 40)):
     time.sleep(0.001)
   process.kill()
   process.join()
   recorded = json.loads(metrics.read_text().splitlines()[-1])['step']
   saved = tf.train.load_checkpoint(str(checkpoints(tmp_path)))
   lost = recorded - saved.get_tensor('step/.ATTRIBUTES/VARIABLE_VALUE')
-  assert 40 <= recorded < 72
+  assert 40 <= recorded < 2000
   assert 0 <= lost <= 1  # the step that it had just made

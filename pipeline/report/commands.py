@@ -77,7 +77,7 @@ def _embed(run: facts.Run) -> Command:
   label = ', label=np.array([0], np.int32)' if run.class_names else ''
   latent_size = int(run.model.get('latent_size') or run.setting('latent_size', '64'))
   return Command(
-    title='Run the INT8 file in Python, as a phone does',
+    title='Run generator.tflite in Python, as a phone does',
     code=(
       'import numpy as np\nfrom ai_edge_litert.interpreter import Interpreter\n\n'
       f"generate = Interpreter({str(path)!r}).get_signature_runner('generate')\n"

@@ -93,8 +93,8 @@ def file_sizes(run: facts.Run) -> dict[str, int]:
   )
 
 
-def int8_frechet_increase(run: facts.Run) -> str | None:
-  """The measured increase of the INT8 file, with its limit."""
+def phone_frechet_increase(run: facts.Run) -> str | None:
+  """The measured increase of generator.tflite, with its limit."""
   for model in run.validation.get('models', []):
     for check in model['checks']:
       if check['check'].endswith('frechet_increase'):

@@ -43,7 +43,7 @@ def verdict(run: facts.Run) -> Verdict:
     problems=tuple(problems),
     abstract=_abstract(run),
     tally=_tally(run),
-    headlines=tuple(h for h in (_distance(run), _labels(run), _int8(run), _training(run)) if h),
+    headlines=tuple(h for h in (_distance(run), _labels(run), _phone(run), _training(run)) if h),
   )
 
 
@@ -158,7 +158,7 @@ def _labels(run: facts.Run) -> Headline | None:
   return None
 
 
-def _int8(run: facts.Run) -> Headline | None:
+def _phone(run: facts.Run) -> Headline | None:
   sizes = comparison.file_sizes(run)
   if 'generator.tflite' not in sizes:
     return None
@@ -166,11 +166,11 @@ def _int8(run: facts.Run) -> Headline | None:
   if sizes.get('generator_f32.tflite'):
     ratio = numbers.number(sizes['generator.tflite'] / sizes['generator_f32.tflite'], 2)
     beside.append(f'{ratio} × the float32 file')
-  growth = comparison.int8_frechet_increase(run)
+  growth = comparison.phone_frechet_increase(run)
   if growth is not None:
     beside.append(f'Fréchet distance {growth}')
   return Headline(
-    label='INT8 model',
+    label='Model for phones',
     value=numbers.size(sizes['generator.tflite']),
     beside='; '.join(beside) or 'not validated',
   )

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 
@@ -24,6 +25,29 @@ def test_a_signal_in_code_that_is_traced_is_one_line():
   with pytest.raises(errors.Interrupted) as raised, signals.handled_by_raising():
     traced()
   assert str(raised.value) == SAID
+
+
+def test_a_signal_that_other_code_swallows_is_raised_in_the_end():
+  with (
+    pytest.raises(errors.Interrupted) as raised,
+    signals.handled_by_raising(),
+    contextlib.suppress(BaseException),
+  ):
+    os.kill(os.getpid(), signal.SIGTERM)
+  assert str(raised.value) == SAID
+
+
+def test_code_that_catches_exceptions_is_left_at_once():
+  went_on = []
+
+  def code() -> None:
+    with contextlib.suppress(Exception):  # as TensorFlow's tracing does
+      os.kill(os.getpid(), signal.SIGTERM)
+    went_on.append(True)
+
+  with pytest.raises(errors.Interrupted), signals.handled_by_raising():
+    code()
+  assert not went_on
 
 
 def test_handlers_are_put_back():

@@ -23,7 +23,7 @@ def test_a_pushed_run_tells_everything_in_order(run):
     '2 of 2 gates of the evaluation and 3 of 3 checks of the exports passed',
     'Fréchet distance 1.31 3.3 × the real-against-real floor of 0.394',
     'Label agreement 99.12 %',
-    'INT8 model 116 kB 0.30 × the float32 file; Fréchet distance +2.1 %, at most 5 % allowed',
+    'Model for phones 116 kB 0.30 × the float32 file; Fréchet distance +2.1 %, at most 5 % allowed',
     '8,765 generated images against 9,876 real ones (mnist_test)',
     'mnist-ab12cd34',
     '7,654 real training images',

@@ -86,10 +86,12 @@ class Process:
 
   def exit_code(self) -> int:
     code = self._process.wait(_TIMEOUT_S)
+    assert self._process.stdout is not None
+    if self._process.stdout.closed:  # asked before
+      return code
     self._reader.join(_TIMEOUT_S)
     while (line := self._new.get()) is not None:
       self.lines.append(line)
-    assert self._process.stdout is not None
     self._process.stdout.close()
     return code
 

@@ -161,8 +161,9 @@ def test_sigterm_computes_what_waits(
 ):
   server = start()
   calls = [wait_until_busy(server), slowly(server)]
+  before = sum(metric(server, 'input_batch_size_count').values())
   answer = pool.submit(images, server, 1)
-  while sum(metric(server, 'input_batch_size_count').values()) < 4:  # the image has two inputs
+  while sum(metric(server, 'input_batch_size_count').values()) < before + 2:  # it has two inputs
     assert not answer.done()
   server.signal(signal.SIGTERM)
   server.wait_for('Stopping')
