@@ -26,7 +26,7 @@ import tempfile
 import tensorflow as tf
 import tf_keras
 
-from mobile import flatbuffer, gan_info, native_log, one_hot, tanh_range, verify
+from mobile import flatbuffer, gan_info, mending, native_log, verify
 from mobile.calibration import Calibration
 from mobile.gan_info import GanInfo
 
@@ -101,9 +101,7 @@ def _finished(kind: str, saved_model: str, calibration: Calibration, info: GanIn
     saved_model, signature_keys=[verify.SIGNATURE]
   )
   _configure(converter, kind, calibration)
-  parsed = flatbuffer.parse(_run(converter, kind))
-  one_hot.mend(parsed)
-  tanh_range.mend(parsed)
+  parsed = mending.mended(_run(converter, kind))
   gan_info.attach(parsed, info)
   model = flatbuffer.pack(parsed)
   with native_log.caught():  # verify runs the interpreter

@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tensorflow.lite.python import convert as converter
 from tensorflow.lite.python.optimize.calibrator import Calibrator
 
-from mobile import flatbuffer, native_log, one_hot
+from mobile import flatbuffer, mending, native_log
 from mobile.calibration import Calibration
 
 _RESCALING = ('ADD', 'MUL', 'ROUND', 'CAST')  # from tanh to grey levels, the file's last operations
@@ -55,9 +55,7 @@ class Requantizer:
     kept = [self.operations[number].tensor for number in float_operations]
     with native_log.caught():
       model = converter.mlir_quantize(self._calibrated, denylisted_nodes=kept)
-    parsed = flatbuffer.parse(model)
-    one_hot.mend(parsed)
-    return flatbuffer.pack(parsed)
+    return flatbuffer.pack(mending.mended(model))
 
 
 def _cut(model: schema.ModelT) -> None:

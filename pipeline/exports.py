@@ -72,14 +72,15 @@ def export_tflite(
     golden_digest=golden.digest,
     license=config.generator_license,
   )
+  calibration = _calibration(config, generator, inputs['ingest'])
   try:
     mobile.convert.export_tflite(
       output,
       generator=generator.model,
-      calibration=_calibration(config, generator, inputs['ingest']),
+      calibration=calibration,
       info=info,
       quantization=config.quantization,
-      tuned=_tuned(config, generator, inputs['ingest'], console),
+      tuned=_tuned(config, generator, calibration, inputs['ingest'], console),
     )
   except mobile.convert.ConversionError as error:
     raise errors.ValidationError(str(error)) from error
@@ -132,6 +133,7 @@ def _samples(
 def _tuned(
   config: ExportTfliteConfig,
   generator: generators.Generator,
+  calibration: Calibration,
   ingest: pathlib.Path,
   console: Console,
 ) -> tf_keras.Model | None:
@@ -151,7 +153,7 @@ def _tuned(
     )
     match kind:
       case 'qat':
-        return mobile.qat.tuned(tuning, _calibration(config, generator, ingest))
+        return mobile.qat.tuned(tuning, calibration)
       case 'prune':
         return mobile.compression.pruned(tuning, config.sparsity)
       case _:
