@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from mobile import flatbuffer
+from mobile import flatbuffer, int8
 
 METADATA_NAME = 'GAN_INFO'
-_INT8_OFFSET = 128
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,7 +65,7 @@ def _codings(model: schema.ModelT) -> dict[str, Any]:
   tensors = flatbuffer.signature_tensors(model)
   latent, pixels = tensors['latent'], tensors['pixels']
   scale, zero_point = flatbuffer.quantisation(latent)
-  offset = _INT8_OFFSET if pixels.type == schema.TensorType.INT8 else 0
+  offset = int8.GREY_OFFSET if pixels.type == schema.TensorType.INT8 else 0
   return {
     'latent_coding': {
       'dtype': flatbuffer.type_name(latent),

@@ -21,7 +21,7 @@ import copy
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from mobile import flatbuffer
+from mobile import flatbuffer, int8
 
 _LOOK_UPS = ('ONE_HOT', 'EMBEDDING_LOOKUP')
 _GATHER_VERSION = 2  # the first that takes INT8
@@ -74,8 +74,7 @@ def _unit_matrix(model: schema.ModelT, encoding: schema.TensorT) -> schema.Tenso
   num_classes = int(encoding.shape[-1])
   values = np.eye(num_classes)
   if encoding.type == schema.TensorType.INT8:
-    scale, zero_point = flatbuffer.quantisation(encoding)
-    values = np.clip(np.round(values / scale) + zero_point, -128, 127)
+    values = int8.coded(values, *flatbuffer.quantisation(encoding))
   table = copy.deepcopy(encoding)
   table.name = b'label_rows'
   table.shape = np.array([num_classes, num_classes], np.int32)

@@ -10,8 +10,9 @@ import pathlib
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from mobile import int8
+
 SIGNATURE = 'generate'
-_INT8_OFFSET = 128  # from an int8 output to grey levels
 
 
 class Generator:
@@ -39,16 +40,13 @@ class Generator:
         inputs['label'] = labels[i : i + 1].astype(np.int32)
       rows.append(self._run(**inputs)['pixels'])
     pixels = np.concatenate(rows)
-    if pixels.dtype == np.int8:
-      return (pixels.astype(np.int16) + _INT8_OFFSET).astype(np.uint8)
-    return pixels
+    return int8.grey_levels(pixels) if pixels.dtype == np.int8 else pixels
 
   def _coded(self, latent: np.ndarray) -> np.ndarray:
     """The latent as the input's type has it."""
     if self._latent['dtype'] != np.int8:
       return latent
-    scale, zero_point = self._latent['quantization']
-    return np.clip(np.round(latent / scale) + zero_point, -128, 127).astype(np.int8)
+    return int8.coded(latent, *self._latent['quantization'])
 
 
 def main() -> None:

@@ -13,9 +13,11 @@ Integer files are to be equal to the byte on every machine; floating point files
 """
 
 import base64
+import dataclasses
 import hashlib
 import json
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -24,6 +26,48 @@ from mobile import gan_info, replay, verify
 FILE = 'golden.json'
 NUM_SAMPLES = 16
 _MAX_LEVEL_DIFFERENCE = 1  # of files that compute in floating point; integers are exact
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Expected:
+  """What one file is and must make."""
+
+  sha256: str
+  pixels: np.ndarray  # uint8 [N, H, W, C]
+  max_level_difference: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SelfTest:
+  """golden.json."""
+
+  latents: np.ndarray  # float32 [N, Z]
+  labels: np.ndarray | None  # int32 [N]
+  models: Mapping[str, Expected]  # by the file's name
+
+  @classmethod
+  def read(cls, path: pathlib.Path) -> 'SelfTest':
+    """Reads a golden.json.
+
+    Raises:
+      OSError: it can't be read.
+      ValueError: it is damaged.
+    """
+    try:
+      contents = json.loads(path.read_text(encoding='utf-8'))
+      latents = _array(contents['latents'], '<f4').reshape(-1, contents['latent_size'])
+      labels = contents.get('labels')
+      models = {
+        name: Expected(
+          entry['sha256'],
+          _array(entry['pixels'], 'u1').reshape(len(latents), *contents['image_shape']),
+          entry['max_level_difference'],
+        )
+        for name, entry in contents['models'].items()
+      }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+      raise ValueError(f'{path.name} is damaged: {error!r}') from error
+    return cls(latents, None if labels is None else np.array(labels, np.int32), models)
 
 
 def write(bundle: pathlib.Path, latents: np.ndarray, labels: np.ndarray | None) -> None:
@@ -66,3 +110,7 @@ def _expected(path: pathlib.Path, latents: np.ndarray, labels: np.ndarray | None
 
 def _base64(array: np.ndarray) -> str:
   return base64.b64encode(array.tobytes()).decode()
+
+
+def _array(text: str, dtype: str) -> np.ndarray:
+  return np.frombuffer(base64.b64decode(text), dtype)

@@ -6,15 +6,23 @@ from typing import TYPE_CHECKING
 from pipeline import errors
 
 if TYPE_CHECKING:
+  from pipeline.config import ExportTfliteConfig
   from pipeline.train_config import TrainConfig
 
 _OPERATIONS = ('translation', 'cutout', 'color')
 _WITH_TARGET = ('non_saturating', 'minimax', 'least_squares')
 _CENTRED = ('non_saturating', 'minimax', 'hinge')  # a logit's sign says real or generated
 _WITH_BATCH_NORM = ('dcgan64',)  # in the discriminator
+_COMPRESSIBLE = ('ptq', 'dynamic')
+_FLOAT_PROMISE = 'would break the promise that the file makes the pictures of golden'
+_COMPRESSION_CONFLICTS = {
+  'qat': 'fine-tunes twice, and the second undoes the zeros or clusters of the first',
+  'float16': _FLOAT_PROMISE,
+  'none': _FLOAT_PROMISE,
+}
 
 
-def check(config: 'TrainConfig') -> None:
+def check_train(config: 'TrainConfig') -> None:
   """Refuses what would train badly or not do what it says.
 
   Raises:
@@ -22,6 +30,20 @@ def check(config: 'TrainConfig') -> None:
   """
   for reason in _reasons(config):
     raise errors.ConfigError(f'{reason} (TrainConfig)')
+
+
+def check_export(config: 'ExportTfliteConfig') -> None:
+  """Refuses a compression that does not suit the quantisation.
+
+  Raises:
+    ConfigError: it does not.
+  """
+  if config.compression != 'none' and config.quantization not in _COMPRESSIBLE:
+    raise errors.ConfigError(
+      f'--compression={config.compression} with --quantization={config.quantization}'
+      f' (ExportTfliteConfig) {_COMPRESSION_CONFLICTS[config.quantization]}.'
+      f' Choose --quantization={" or ".join(_COMPRESSIBLE)}.'
+    )
 
 
 def _reasons(c: 'TrainConfig') -> Iterator[str]:

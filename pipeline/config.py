@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from absl import flags
 
-from pipeline import errors
+from pipeline import combinations, errors
 from pipeline.settings import Checked, seed_setting, setting
 from pipeline.train_config import TrainConfig
 
@@ -33,13 +33,6 @@ DATASETS = (
   'idx',
   'tfrecord',
 )
-_COMPRESSIBLE = ('ptq', 'dynamic')
-_FLOAT_PROMISE = 'would break the promise that the file makes the pictures of golden'
-_COMPRESSION_CONFLICTS = {
-  'qat': 'fine-tunes twice, and the second undoes the zeros or clusters of the first',
-  'float16': _FLOAT_PROMISE,
-  'none': _FLOAT_PROMISE,
-}
 _LOCAL_DATASETS = ('image_folder', 'celeba', 'npz', 'idx', 'tfrecord')  # nothing to download
 
 
@@ -212,12 +205,7 @@ class ExportTfliteConfig(Checked):
 
   def __post_init__(self) -> None:
     super().__post_init__()
-    if self.compression != 'none' and self.quantization not in _COMPRESSIBLE:
-      raise errors.ConfigError(
-        f'--compression={self.compression} with --quantization={self.quantization}'
-        f' (ExportTfliteConfig) {_COMPRESSION_CONFLICTS[self.quantization]}.'
-        f' Choose --quantization={" or ".join(_COMPRESSIBLE)}.'
-      )
+    combinations.check_export(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

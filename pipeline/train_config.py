@@ -243,7 +243,7 @@ class TrainConfig(Checked):
         f'--profile_steps={self.profile_steps} (TrainConfig) is no range of steps.'
         ' Write it as 100:120.'
       )
-    combinations.check(self)
+    combinations.check_train(self)
 
   @property
   def penalises_gradients(self) -> bool:

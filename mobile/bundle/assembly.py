@@ -14,6 +14,7 @@ from typing import Any
 
 from mobile import gan_info, self_test
 from mobile.bundle import figures, pictures, readme
+from mobile.self_test import SelfTest
 
 FACTS = 'bundle.json'
 
@@ -45,14 +46,14 @@ def assemble(
     OSError: the folder can't be written.
   """
   _refuse_others(out)
-  facts = _facts(export, validation)
+  golden, facts = _facts(export, validation)
   out.parent.mkdir(parents=True, exist_ok=True)
   with tempfile.TemporaryDirectory(prefix=f'.{out.name}-', dir=out.parent) as folder:
     partial = pathlib.Path(folder) / 'new'
     partial.mkdir()
     for name in (*facts['models'], self_test.FILE):
       shutil.copyfile(export / name, partial / name)
-    pictures.write(partial / 'golden.png', export / self_test.FILE)
+    pictures.write(partial / 'golden.png', golden.models['generator.tflite'].pixels)
     (partial / 'README.md').write_text(readme.render(facts), encoding='utf-8')
     text = json.dumps(facts, indent=2, ensure_ascii=False)
     (partial / FACTS).write_text(text + '\n', encoding='utf-8')
@@ -63,21 +64,24 @@ def assemble(
   return facts
 
 
-def _facts(export: pathlib.Path, validation: pathlib.Path) -> dict[str, Any]:
-  """Everything that bundle.json and the README tell."""
+def _facts(export: pathlib.Path, validation: pathlib.Path) -> tuple[SelfTest, dict[str, Any]]:
+  """golden.json, and everything that bundle.json and the README tell."""
   try:
-    golden = json.loads((export / self_test.FILE).read_text(encoding='utf-8'))
+    golden = SelfTest.read(export / self_test.FILE)
     validated = json.loads(validation.read_text(encoding='utf-8'))
     paths = sorted(export.glob('*.tflite'))
-    if {path.name for path in paths} != set(golden['models']):
-      raise ValueError(f'{self_test.FILE} tells of {sorted(golden["models"])}')
-    models = {path.name: figures.of_file(path, golden, validated) for path in paths}
-    return {
+    if {path.name for path in paths} != set(golden.models):
+      raise ValueError(f'{self_test.FILE} tells of {sorted(golden.models)}')
+    models = {
+      path.name: figures.of_file(path, golden.models[path.name].sha256, validated) for path in paths
+    }
+    facts = {
       'gan_info': figures.shared_info(gan_info.read(paths[0].read_bytes())),
       'machine': figures.machine(),
-      'num_golden': figures.num_golden(golden),
+      'num_golden': len(golden.latents),
       'models': models,
     }
+    return golden, facts
   except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
     raise BundleError(
       f'{export} can not be bundled: {str(error).rstrip(".")}.'

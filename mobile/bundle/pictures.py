@@ -3,8 +3,6 @@
 Legend: N pictures, H height, W width, C channels.
 """
 
-import base64
-import json
 import pathlib
 
 import numpy as np
@@ -16,19 +14,15 @@ _BACKGROUND = 128
 _MIN_HEIGHT = 56  # of a picture in the sheet
 
 
-def write(path: pathlib.Path, golden: pathlib.Path) -> None:
-  """Draws the golden pictures of generator.tflite, in rows of eight.
+def write(path: pathlib.Path, pixels: np.ndarray) -> None:
+  """Draws pictures in rows of eight.
 
   Args:
     path: PNG to write.
-    golden: golden.json.
+    pixels: uint8 [N, H, W, C], C 1 or 3.
   """
-  contents = json.loads(golden.read_text(encoding='utf-8'))
-  shape = contents['image_shape']
-  encoded = contents['models']['generator.tflite']['pixels']
-  pixels = np.frombuffer(base64.b64decode(encoded), np.uint8).reshape(-1, *shape)
-  sheet = _sheet(pixels, scale=-(-_MIN_HEIGHT // shape[0]))
-  PIL.Image.fromarray(sheet[:, :, 0] if shape[2] == 1 else sheet).save(path, optimize=True)
+  sheet = _sheet(pixels, scale=-(-_MIN_HEIGHT // pixels.shape[1]))
+  PIL.Image.fromarray(sheet.squeeze()).save(path, optimize=True)
 
 
 def _sheet(pixels: np.ndarray, scale: int) -> np.ndarray:

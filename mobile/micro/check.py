@@ -7,23 +7,20 @@ now and then. That is the step counted here.
 Legend: N pictures, Z latent size, H height, W width, C channels.
 """
 
-import base64
 import dataclasses
-import json
 import pathlib
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from mobile import flatbuffer, self_test, verify
+from mobile import flatbuffer, int8, self_test, verify
+from mobile.self_test import SelfTest
 
 MODEL = 'generator_i8.tflite'
 _PLAYER = pathlib.Path(__file__).with_name('player.py')
-_INT8_OFFSET = 128  # from an int8 output to grey levels
 
 
 class MicroError(Exception):
@@ -53,15 +50,16 @@ def check(bundle: pathlib.Path, python: pathlib.Path) -> Result:
     MicroError: a file is missing, or TFLite Micro can't run the model.
   """
   try:
-    golden = json.loads((bundle / self_test.FILE).read_text(encoding='utf-8'))
+    golden = SelfTest.read(bundle / self_test.FILE)
     model = (bundle / MODEL).read_bytes()
   except OSError as error:
     raise MicroError(f'{error.filename}: {error.strerror} (micro). Pass a bundle.') from error
+  except ValueError as error:
+    raise MicroError(f'{bundle}: {error} (micro). Pass a bundle.') from error
   inputs = _inputs(golden, model)
   played = _play(bundle / MODEL, inputs, python)
   pixels = played['pixels'].astype(int)
-  expected = _bytes(golden['models'][MODEL]['pixels'], np.uint8).astype(int) - _INT8_OFFSET
-  expected = expected.reshape(pixels.shape)
+  expected = golden.models[MODEL].pixels.astype(int) - int8.GREY_OFFSET
   own_levels = _own_levels(model)
   return Result(
     arena_bytes=int(played['arena_bytes']),
@@ -73,14 +71,11 @@ def check(bundle: pathlib.Path, python: pathlib.Path) -> Result:
   )
 
 
-def _inputs(golden: Mapping[str, Any], model: bytes) -> dict[str, np.ndarray]:
+def _inputs(golden: SelfTest, model: bytes) -> dict[str, np.ndarray]:
   """int8 [N, Z] latents, and int32 [N] labels if there are any."""
   tensors = flatbuffer.signature_tensors(flatbuffer.parse(model))
-  scale, zero_point = flatbuffer.quantisation(tensors['latent'])
-  latents = _bytes(golden['latents'], '<f4').reshape(-1, golden['latent_size'])
-  codes = np.clip(np.round(latents / np.float32(scale)) + zero_point, -128, 127).astype(np.int8)
-  labels = {'labels': np.array(golden['labels'], np.int32)} if golden['num_classes'] else {}
-  return {'latents': codes} | labels
+  latents = int8.coded(golden.latents, *flatbuffer.quantisation(tensors['latent']))
+  return {'latents': latents} | ({} if golden.labels is None else {'labels': golden.labels})
 
 
 def _play(
@@ -133,7 +128,3 @@ def _operations(model: bytes) -> tuple[str, ...]:
   parsed = flatbuffer.parse(model)
   names = [flatbuffer.operation_name(parsed, o) for o in parsed.subgraphs[0].operators]
   return tuple(dict.fromkeys(names))
-
-
-def _bytes(text: str, dtype: Any) -> np.ndarray:
-  return np.frombuffer(base64.b64decode(text), dtype)

@@ -4,8 +4,10 @@ import json
 import pathlib
 
 import numpy as np
+import pytest
 
 from mobile import replay
+from mobile.self_test import SelfTest
 
 
 def test_the_file_holds_all_that_an_app_needs(bundle: pathlib.Path):
@@ -19,6 +21,21 @@ def test_the_file_holds_all_that_an_app_needs(bundle: pathlib.Path):
     made = replay.Generator(bundle / name).pixels(latents, np.array(golden['labels']))
     np.testing.assert_array_equal(made, pixels)
     assert len(np.unique(pixels)) > 100, 'the pictures are too dull to show an error'
+
+
+def test_what_is_read_is_what_was_written(bundle: pathlib.Path):
+  golden = SelfTest.read(bundle / 'golden.json')
+  assert golden.latents.shape[0] == len(golden.labels) == 16
+  for name, expected in golden.models.items():
+    made = replay.Generator(bundle / name).pixels(golden.latents, golden.labels)
+    np.testing.assert_array_equal(made, expected.pixels)
+
+
+@pytest.mark.parametrize('text', ['', '[]', '{"latents": ""}', '{"latents": "AAAA"}'])
+def test_a_damaged_file_is_named(tmp_path: pathlib.Path, text: str):
+  (tmp_path / 'golden.json').write_text(text)
+  with pytest.raises(ValueError, match='is damaged'):
+    SelfTest.read(tmp_path / 'golden.json')
 
 
 def test_integers_are_exact_and_floats_within_one_level(bundle: pathlib.Path):

@@ -1,23 +1,19 @@
-"""Chromium as a phone or a desktop computer, a server of files, and what is seen in a page."""
+"""A server of files, and what is seen in a page."""
 
 import base64
 import contextlib
 import functools
 import http.server
 import pathlib
-import shutil
 import threading
 from collections.abc import Iterator
 
 import numpy as np
-import pytest
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-SIZES = {'phone': (390, 844), 'desktop': (1280, 800)}
 WEBGPU = (  # computed by the CPU, so that machines without a GPU have it
   '--enable-unsafe-webgpu',
   '--use-webgpu-adapter=swiftshader',
@@ -25,14 +21,6 @@ WEBGPU = (  # computed by the CPU, so that machines without a GPU have it
   '--use-vulkan=swiftshader',
 )
 _WAIT_S = 90
-_FLAGS = (
-  '--headless=new',
-  '--no-sandbox',  # CI runs as root
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-)
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
@@ -53,27 +41,6 @@ def serving(folder: pathlib.Path) -> Iterator[str]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-def start(
-  drivers: list[WebDriver], folder: pathlib.Path, size: str = 'phone', flags: tuple[str, ...] = ()
-) -> WebDriver:
-  """A browser that is added to `drivers` and saves downloads in `folder`."""
-  if not (chromedriver := shutil.which('chromedriver')):
-    pytest.skip("chromedriver is missing: install Debian's chromium and chromium-driver.")
-  options = webdriver.ChromeOptions()
-  for flag in (*_FLAGS, *flags, f'--user-data-dir={folder / f"profile{len(drivers)}"}'):
-    options.add_argument(flag)
-  options.add_experimental_option('prefs', {'download.default_directory': str(folder)})
-  options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
-  width, height = SIZES[size]
-  if size == 'phone':
-    metrics = {'width': width, 'height': height, 'pixelRatio': 2, 'touch': True}
-    options.add_experimental_option('mobileEmulation', {'deviceMetrics': metrics})
-  driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
-  drivers.append(driver)
-  driver.set_window_size(width, height)
-  return driver
 
 
 def open_page(driver: WebDriver, url: str) -> None:

@@ -1,12 +1,12 @@
 """The page, built by npm and looked at with a real browser."""
 
 import fcntl
-import functools
 import os
 import pathlib
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 
 from mobile import convert, self_test
 from pipeline.latents import latents_from_seeds
-from tests.mobile.web import browser
+from tests import chromium
 
 SOURCE = pathlib.Path(__file__).parents[3] / 'mobile/web'
 _BUILD_S = 300
@@ -97,8 +97,11 @@ def colours(dist: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pat
 def open_browser(tmp_path: pathlib.Path) -> Iterator[Callable[..., WebDriver]]:
   """Starts browsers, each with a profile of its own, and ends them."""
   drivers: list[WebDriver] = []
-  try:
-    yield functools.partial(browser.start, drivers, tmp_path)
-  finally:
-    for driver in drivers:
-      driver.quit()
+
+  def start(*arguments: Any, **options: Any) -> WebDriver:
+    drivers.append(chromium.start(tmp_path, *arguments, **options))
+    return drivers[-1]
+
+  yield start
+  for driver in drivers:
+    driver.quit()

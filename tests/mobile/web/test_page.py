@@ -18,6 +18,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from mobile import replay
 from pipeline.latents import latents_from_seeds
+from tests import chromium
 from tests.mobile.web import browser
 
 pytestmark = pytest.mark.slow
@@ -30,18 +31,15 @@ def url(dist: pathlib.Path) -> Iterator[str]:
     yield address
 
 
-@pytest.fixture(scope='module', params=browser.SIZES)
+@pytest.fixture(scope='module', params=chromium.SIZES)
 def opened(
   request: pytest.FixtureRequest, url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[WebDriver, pathlib.Path]]:
   """A browser for several tests, and the folder where its downloads go."""
-  drivers: list[WebDriver] = []
   folder = tmp_path_factory.mktemp('browser')
-  try:
-    yield browser.start(drivers, folder, request.param), folder
-  finally:
-    for driver in drivers:
-      driver.quit()
+  driver = chromium.start(folder, request.param)
+  yield driver, folder
+  driver.quit()
 
 
 @pytest.fixture

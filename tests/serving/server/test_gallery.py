@@ -1,4 +1,4 @@
-"""The page, in a real browser: it needs Debian's chromium-driver, see BUILD.md."""
+"""The page, in a real browser."""
 
 import base64
 import io
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import numpy as np
 import PIL.Image
 import pytest
-from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -21,20 +20,11 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from pipeline import latents
 from serving.server import gallery
+from tests import chromium
 from tests.serving.server import live
 
 PAGE = gallery._FILE.read_text(encoding='utf-8')
-SIZES = {'phone': (390, 844), 'desktop': (1280, 800)}
 _WAIT_S = 60
-_FLAGS = (
-  '--headless=new',
-  '--no-sandbox',  # CI runs as root
-  '--disable-gpu',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-)
 
 
 def test_it_loads_nothing_from_elsewhere():
@@ -68,18 +58,12 @@ def port(saved_model: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) ->
     server.stop()
 
 
-@pytest.fixture(params=SIZES)
+@pytest.fixture(params=chromium.SIZES)
 def browser(
   request: pytest.FixtureRequest, port: int, tmp_path: pathlib.Path
 ) -> Iterator[WebDriver]:
-  options = webdriver.ChromeOptions()
-  for flag in (*_FLAGS, f'--user-data-dir={tmp_path / "profile"}'):
-    options.add_argument(flag)
-  options.add_experimental_option('prefs', {'download.default_directory': str(tmp_path)})
-  service = webdriver.ChromeService('/usr/bin/chromedriver')
-  driver = webdriver.Chrome(options=options, service=service)
+  driver = chromium.start(tmp_path, request.param)
   try:
-    driver.set_window_size(*SIZES[request.param])
     driver.get(f'http://localhost:{port}/')
     wait_for_images(driver, 24)
     yield driver
