@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
@@ -62,9 +61,7 @@ def _timed_run(
     ],
     check=True,
   )
-  peak_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
   _row('wall time of the whole command', f'{time.perf_counter() - start_s:.0f} s')
-  _row('peak memory of its largest process', f'{peak_kib / 2**20:.2f} GiB')
 
 
 def _print_stages(run_dir: pathlib.Path) -> None:
@@ -72,6 +69,8 @@ def _print_stages(run_dir: pathlib.Path) -> None:
   manifests.sort(key=lambda manifest: manifest['started'])
   _row('stages', ' '.join(f'{m["stage"]}={m["duration_s"]:.0f}s' for m in manifests))
   _row('all stages', f'{sum(m["duration_s"] for m in manifests):.0f} s')
+  facts = json.loads((run_dir / 'train/training.json').read_text('utf-8'))
+  _row('peak memory while training', f'{facts["peak_memory_mib"]:,} MiB')
 
 
 def _print_figures(run_dir: pathlib.Path) -> None:

@@ -4,13 +4,12 @@ import contextlib
 import json
 import os
 import pathlib
-import resource
 from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
-from pipeline import artifacts, dataset
+from pipeline import artifacts, dataset, memory
 from pipeline.config import TrainConfig
 from pipeline.console import Console
 from pipeline.train import cluster, compilation, devices, numerics, precision, together
@@ -138,6 +137,6 @@ def _write_facts(
     'images_seen': state.steps_done * config.images_per_step,
     'seconds': round(seconds, 3),
     'input_wait_share': wait_share(config, waited_s, seconds),
-    'peak_memory_mib': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    'peak_memory_mib': memory.peak_mib(),
   }
   artifacts.write_text(path, json.dumps(facts, indent=2) + '\n')
