@@ -2,7 +2,9 @@
 # repository is tested, which has no Docker engine.
 #
 #   docker build --target trainer -t forgeline-trainer .
-#   docker run -v "$PWD/runs:/app/runs" -v "$PWD/serving_models:/app/serving_models" forgeline-trainer
+#   mkdir -p runs serving_models
+#   docker run --user "$(id -u):$(id -g)" -e HOME=/tmp \
+#     -v "$PWD/runs:/app/runs" -v "$PWD/serving_models:/app/serving_models" forgeline-trainer
 #   docker build --target serving -t forgeline-serving .
 #   docker run -p 127.0.0.1:8500:8500 -p 127.0.0.1:8501:8501 \
 #     -v "$PWD/serving_models/digits:/models/digits:ro" forgeline-serving
@@ -14,8 +16,10 @@ COPY pipeline pipeline
 COPY serving serving
 COPY mobile mobile
 COPY configs configs
+# Editable: the copy above is the one that runs.
 # hadolint ignore=DL3013
-RUN pip install --no-cache-dir '.[quickstart]' && useradd --create-home --uid 10001 forgeline && \
+RUN pip install --no-cache-dir -e '.[quickstart]' && \
+    useradd --create-home --uid 10001 forgeline && \
     mkdir runs serving_models && chown forgeline runs serving_models
 USER 10001
 ENTRYPOINT ["python", "-m", "pipeline.run"]

@@ -380,9 +380,10 @@ def _read_flagfile(path: pathlib.Path) -> list[str]:
   except (OSError, UnicodeDecodeError) as error:
     reason = error.strerror if isinstance(error, OSError) else 'not UTF-8 text'
     raise errors.ConfigError(
-      f'--flagfile={path} could not be read: {reason}. The files that ship are in configs/.'
+      f'--flagfile={path} could not be read: {reason}. Those of forgeline are in configs/ of its repository.'
     ) from error
-  return [line.strip() for line in lines if line.strip() and not line.startswith(('#', '//'))]
+  stripped = map(str.strip, lines)
+  return [line for line in stripped if line and not line.startswith(('#', '//'))]
 
 
 def to_flagfile(config: RunConfig, comment: str) -> str:

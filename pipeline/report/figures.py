@@ -104,14 +104,10 @@ class ClassRow:
 
 
 def by_base_name(metrics: facts.Facts) -> dict[str, float]:
-  """The figures without the hash of the feature net; the ratio to the floor is among them."""
+  """The figures without the hash of the feature net."""
   measured = {gate['figure']: gate['value'] for gate in metrics.get('gate', [])}
   measured |= metrics.get('figures', {})
-  figures = {name.partition('@')[0]: float(value) for name, value in measured.items()}
-  distance, floor = figures.get('frechet_distance'), figures.get('frechet_floor')
-  if distance is not None and floor and 'frechet_ratio' not in figures:
-    figures['frechet_ratio'] = distance / floor
-  return figures
+  return {name.partition('@')[0]: float(value) for name, value in measured.items()}
 
 
 def label(name: str) -> str:

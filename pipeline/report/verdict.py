@@ -131,11 +131,9 @@ def _distance(run: facts.Run) -> Headline | None:
   values = figures.by_base_name(run.metrics)
   if 'frechet_distance' not in values:
     return None
-  beside = f'on {numbers.number(run.metrics["num_images"])} images'
-  if 'frechet_ratio' in values:
-    floor = numbers.number(values['frechet_floor']) if 'frechet_floor' in values else '1'
-    ratio = numbers.number(values['frechet_ratio'], 2)
-    beside = f'{ratio} × the real-against-real floor of {floor}'
+  ratio = numbers.number(values['frechet_ratio'], 2)
+  num_images = numbers.number(run.metrics['num_floor_images'])
+  beside = f'{ratio} × the real-against-real floor, on {num_images} images each'
   return Headline(
     label='Fréchet distance', value=numbers.number(values['frechet_distance']), beside=beside
   )

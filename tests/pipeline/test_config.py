@@ -33,7 +33,7 @@ def test_the_last_value_wins_over_the_flagfile(tmp_path):
 
 def test_nested_flagfiles_resolve_beside_the_file_that_names_them(tmp_path, monkeypatch):
   (tmp_path / 'sub').mkdir()
-  (tmp_path / 'sub/base.flags').write_text('# comment\n--batch_size=32\n')
+  (tmp_path / 'sub/base.flags').write_text('# comment\n  # another\n--batch_size=32\n')
   (tmp_path / 'sub/top.flags').write_text('--flagfile=base.flags\n\n--train_steps=10\n')
   monkeypatch.chdir(tmp_path)
   run, _ = config.parse(['--flagfile', 'sub/top.flags'])
