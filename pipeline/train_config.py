@@ -110,7 +110,7 @@ class TrainConfig(Checked):
     0.6, "Mean sign of real images' logits that --augment=ada aims at.", min=-1, max=1
   )
   ada_ramp_images: float = setting(
-    500_000, 'Images in which the probability of --augment=ada could go from 0 to 1.', min=1
+    500_000.0, 'Images in which the probability of --augment=ada could go from 0 to 1.', min=1
   )
 
   # How they learn.
@@ -150,7 +150,9 @@ class TrainConfig(Checked):
     0.0, "Bound on the discriminator's weights after each update; 0 is off.", min=0
   )
   ema_halflife_images: float = setting(
-    22_000, 'Images in which the weight of an old generator halves in the average; 0 is off.', min=0
+    22_000.0,
+    'Images in which the weight of an old generator halves in the average; 0 is off.',
+    min=0,
   )
   max_rollbacks: int = setting(
     3,

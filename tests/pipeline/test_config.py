@@ -87,3 +87,8 @@ def test_settings_that_only_say_where_or_how_fast_decide_nothing():
   plain, moved = config.IngestConfig(), config.IngestConfig(data_dir='x', num_ingest_workers=3)
   assert config.deciding(plain) == config.deciding(moved)
   assert config.deciding(plain) != config.deciding(config.IngestConfig(seed=1))
+
+
+def test_a_default_parsed_again_is_the_same_text():
+  run, _ = config.parse([])
+  assert config.to_flagfile(run, '') == config.to_flagfile(config.RunConfig(), '')
