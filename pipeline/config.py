@@ -99,6 +99,11 @@ class IngestConfig(Checked):
     """`data_dir`, with a leading ~ resolved."""
     return pathlib.Path(self.data_dir).expanduser()
 
+  @property
+  def local_path(self) -> pathlib.Path | None:
+    """`data_path`; None if the data set is to be downloaded."""
+    return self.data_path if self.data_dir else None
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluateConfig(Checked):
@@ -380,7 +385,7 @@ def _read_flagfile(path: pathlib.Path) -> list[str]:
   except (OSError, UnicodeDecodeError) as error:
     reason = error.strerror if isinstance(error, OSError) else 'not UTF-8 text'
     raise errors.ConfigError(
-      f'--flagfile={path} could not be read: {reason}. Those of forgeline are in configs/ of its repository.'
+      f'--flagfile={path} could not be read: {reason}. Ready ones are in configs/.'
     ) from error
   stripped = map(str.strip, lines)
   return [line for line in stripped if line and not line.startswith(('#', '//'))]

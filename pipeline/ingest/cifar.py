@@ -82,7 +82,7 @@ def open_source(cifar: Cifar, config: config_lib.IngestConfig) -> Source:
     DataError: no network; files that are missing, malformed or not plain data; labels outside.
     StorageError: a cache folder that can't be written.
   """
-  root = _local_folder(config) or _download(cifar, config)
+  root = config.local_path or _download(cifar, config)
   place = _find(cifar, root)
   arrays = _read(cifar, place)
   for split, (_, classes) in arrays.items():
@@ -97,7 +97,7 @@ def open_source(cifar: Cifar, config: config_lib.IngestConfig) -> Source:
 
 def source_digest(cifar: Cifar, config: config_lib.IngestConfig) -> str:
   """SHA-256 of the local files; of the pinned digest where they are downloaded."""
-  root = _local_folder(config)
+  root = config.local_path
   if root is not None:
     return sha256_of_files(root, list(_find(cifar, root).files))
   return hashlib.sha256(repr((cifar.name, cifar.pin)).encode()).hexdigest()
@@ -106,10 +106,6 @@ def source_digest(cifar: Cifar, config: config_lib.IngestConfig) -> str:
 def release_memory() -> None:
   """Forgets the files that blocks share."""
   _read_version.cache_clear()
-
-
-def _local_folder(config: config_lib.IngestConfig) -> pathlib.Path | None:
-  return config.data_path if config.data_dir else None
 
 
 def _download(cifar: Cifar, config: config_lib.IngestConfig) -> pathlib.Path:

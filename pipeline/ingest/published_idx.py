@@ -29,20 +29,16 @@ def open_source(published: PublishedIdx, config: config_lib.IngestConfig) -> Sou
     DataError: no network, or files that are not usable; see `idx.open_folder`.
     StorageError: a cache folder that can't be written.
   """
-  folder = _local_folder(config) or _download(published, config)
+  folder = config.local_path or _download(published, config)
   return idx.open_folder(folder, name=published.name, class_names=published.class_names)
 
 
 def source_digest(published: PublishedIdx, config: config_lib.IngestConfig) -> str:
   """SHA-256 of the local files; of the pinned digests where the files are downloaded."""
-  folder = _local_folder(config)
+  folder = config.local_path
   if folder is not None:
     return idx.folder_digest(folder)
   return hashlib.sha256(repr(sorted(published.files.items())).encode()).hexdigest()
-
-
-def _local_folder(config: config_lib.IngestConfig) -> pathlib.Path | None:
-  return config.data_path if config.data_dir else None
 
 
 def _download(published: PublishedIdx, config: config_lib.IngestConfig) -> pathlib.Path:

@@ -1,7 +1,8 @@
 """Finds the source that a configuration names."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 from pipeline import config as config_lib
 from pipeline import errors
@@ -21,31 +22,27 @@ from pipeline.ingest import (
 )
 from pipeline.ingest.source import Source
 
-_OPEN: Mapping[str, Callable[[config_lib.IngestConfig], Source]] = {
-  'mnist_sample': mnist_sample.open_source,
-  'mnist': mnist.open_source,
-  'fashion_mnist': fashion_mnist.open_source,
-  'kmnist': kmnist.open_source,
-  'cifar10': cifar10.open_source,
-  'cifar100': cifar100.open_source,
-  'image_folder': image_folder.open_source,
-  'celeba': celeba.open_source,
-  'npz': npz.open_source,
-  'idx': idx.open_source,
-  'tfrecord': tfrecord_folder.open_source,
-}
-_DIGEST: Mapping[str, Callable[[config_lib.IngestConfig], str]] = {
-  'mnist_sample': mnist_sample.source_digest,
-  'mnist': mnist.source_digest,
-  'fashion_mnist': fashion_mnist.source_digest,
-  'kmnist': kmnist.source_digest,
-  'cifar10': cifar10.source_digest,
-  'cifar100': cifar100.source_digest,
-  'image_folder': image_folder.source_digest,
-  'celeba': celeba.source_digest,
-  'npz': npz.source_digest,
-  'idx': idx.source_digest,
-  'tfrecord': tfrecord_folder.source_digest,
+
+class _Module(Protocol):
+  """What each module of a source has."""
+
+  def open_source(self, config: config_lib.IngestConfig) -> Source: ...
+
+  def source_digest(self, config: config_lib.IngestConfig) -> str: ...
+
+
+_MODULES: Mapping[str, _Module] = {
+  'mnist_sample': mnist_sample,
+  'mnist': mnist,
+  'fashion_mnist': fashion_mnist,
+  'kmnist': kmnist,
+  'cifar10': cifar10,
+  'cifar100': cifar100,
+  'image_folder': image_folder,
+  'celeba': celeba,
+  'npz': npz,
+  'idx': idx,
+  'tfrecord': tfrecord_folder,
 }
 
 
@@ -57,7 +54,7 @@ def open_source(config: config_lib.IngestConfig) -> Source:
     StorageError: a cache folder that can't be written.
   """
   with _readable(config):
-    return _OPEN[config.dataset](config)
+    return _MODULES[config.dataset].open_source(config)
 
 
 def source_digest(config: config_lib.IngestConfig) -> str:
@@ -67,7 +64,7 @@ def source_digest(config: config_lib.IngestConfig) -> str:
     DataError: a source that is missing.
   """
   with _readable(config):
-    return _DIGEST[config.dataset](config)
+    return _MODULES[config.dataset].source_digest(config)
 
 
 @contextlib.contextmanager
