@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline import errors
+from pipeline import artifacts, errors
 
 _FACTOR = 0.5  # on the learning rates, for each rollback
 _NUM_NAMED = 3
@@ -20,7 +20,7 @@ class SetbackError(Exception):
 
 
 class NotFiniteError(SetbackError):
-  """A step whose loss or gradient is not finite."""
+  """A step whose loss, gradient or weight is not finite."""
 
   def __init__(self, step: int, names: list[str]) -> None:
     named = ', '.join(names[:_NUM_NAMED])
@@ -32,14 +32,27 @@ class Rollbacks:
   """Those of a run, kept in rollbacks.jsonl as the evidence."""
 
   def __init__(self, folder: pathlib.Path, maximum: int) -> None:
+    """Finds those of earlier processes.
+
+    Raises:
+      TrainingError: they had given up.
+    """
     self._path, self._maximum = folder / 'rollbacks.jsonl', maximum
+    if self.number > maximum:
+      raise self._given_up(f'training failed at step {json.loads(self._lines[-1])["step"]}')
 
   @property
   def number(self) -> int:
     """Rollbacks so far."""
+    return len(self._lines)
+
+  @property
+  def _lines(self) -> list[str]:
+    """Those of the file; one that is torn does not count."""
     if not self._path.is_file():
-      return 0
-    return len(self._path.read_text(encoding='utf-8').splitlines())
+      return []
+    lines = self._path.read_text(encoding='utf-8').splitlines(keepends=True)
+    return [line for line in lines if line.endswith('\n')]
 
   @property
   def rate_factor(self) -> float:
@@ -53,10 +66,13 @@ class Rollbacks:
       TrainingError: there were as many rollbacks as are allowed.
     """
     evidence = {**failure.evidence, 'rate_factor': self.rate_factor}
-    with self._path.open('a', encoding='utf-8') as file:
-      file.write(json.dumps(evidence) + '\n')
+    artifacts.write_text(self._path, ''.join([*self._lines, json.dumps(evidence) + '\n']))
     if self.number > self._maximum:
-      raise errors.TrainingError(
-        f'{failure} (train), after {self._maximum} rollbacks; {self._path} has the evidence. Lower'
-        ' --generator_learning_rate and --discriminator_learning_rate, or raise --r1_gamma.'
-      ) from failure
+      raise self._given_up(str(failure)) from failure
+
+  def _given_up(self, failure: str) -> errors.TrainingError:
+    return errors.TrainingError(
+      f'{failure} (train), after {self._maximum} rollbacks; {self._path} has the evidence. Lower'
+      ' --generator_learning_rate and --discriminator_learning_rate, or raise --r1_gamma, with'
+      ' --on_config_change=rerun.'
+    )
