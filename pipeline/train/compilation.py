@@ -19,6 +19,8 @@ def choose(
 
   `auto` times both on a twin of the networks, at one replica's batch and without the lazy penalty.
   """
+  if config.debug_numerics:
+    return False, '--debug_numerics sees no operation that XLA compiles'
   if config.xla != 'auto':
     return config.xla == 'on', 'as asked'
   if num_replicas > 1 and not tf.config.list_physical_devices('GPU'):
