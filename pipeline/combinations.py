@@ -91,6 +91,11 @@ def _reasons(c: 'TrainConfig') -> Iterator[str]:
       f'--discriminator_warmup_steps={c.discriminator_warmup_steps} leaves no step of'
       f' --train_steps={c.train_steps} to the generator. Choose fewer.'
     )
+  if c.profile_steps and int(c.profile_steps.split(':')[1]) > c.train_steps:
+    yield (
+      f'--profile_steps={c.profile_steps} ends after --train_steps={c.train_steps}. Choose earlier'
+      ' steps.'
+    )
   if c.instance_noise_steps and not c.instance_noise:
     yield '--instance_noise_steps without --instance_noise does nothing. Set both, or neither.'
   if c.upsampling != 'depth_to_space' and c.network != 'residual':

@@ -20,6 +20,7 @@ REFUSED = [
   ({'mismatch_weight': 0.1, 'conditioning': 'auxiliary'}, 'it does not'),
   ({'augment': 'ada', 'loss': 'relativistic'}, 'means nothing'),
   ({'discriminator_warmup_steps': 10, 'train_steps': 10}, 'leaves no step'),
+  ({'profile_steps': '5:11', 'train_steps': 10}, 'ends after --train_steps=10'),
   ({'instance_noise_steps': 10}, 'does nothing'),
   ({'upsampling': 'antialiased'}, 'has its own way'),
   ({'augment_operations': 'translation,flip'}, "'flip', which is not known"),
@@ -34,6 +35,7 @@ ACCEPTED = [
   {'mismatch_weight': 0.1, 'conditioning': 'projection'},
   {'augment': 'ada', 'loss': 'non_saturating'},
   {'network': 'residual', 'upsampling': 'antialiased'},
+  {'profile_steps': '5:10', 'train_steps': 10},
 ]
 
 
