@@ -99,9 +99,10 @@ class Terms:
         added[network] += weights[name] * metrics[name]
     if 'auxiliary_loss' in weights:
       for network, features in enumerate((scored.fake_features, scored.real_features)):
-        error = self._misreading(features, scored.labels)
-        added[network] += weights['auxiliary_loss'] * error
-        metrics['auxiliary_loss'] = error  # at last the discriminator's
+        if learners[network]:
+          error = self._misreading(features, scored.labels)
+          added[network] += weights['auxiliary_loss'] * error
+          metrics['auxiliary_loss'] = error  # of both, the one that tells how well it reads
     return (added[0], added[1]), metrics
 
   def _penalties(self, scored: Scored, draw: Draw) -> dict[str, Callable[[], tf.Tensor]]:

@@ -178,6 +178,19 @@ def test_an_auxiliary_classifier_teaches_both_networks():
   np.testing.assert_allclose(heavy[2]['auxiliary_loss'], np.log(SPEC.num_classes), rtol=0.3)
 
 
+@pytest.mark.parametrize('learners', [steps.BOTH, steps.GENERATOR, steps.DISCRIMINATOR])
+def test_the_auxiliary_classifier_reads_the_images_of_who_learns(learners):
+  pair = networks.build(dataclasses.replace(SPEC, conditioning='auxiliary'))
+  pixels, labels = batch()
+  latents = random.normal([BATCH, 4], draw().key(random.LATENTS))
+  fake = pair.generate(latents, labels, training=True)
+  images = fake if learners == steps.GENERATOR else to_model_range(pixels)
+  logits = pair.class_logits(pair.features(images, training=True), training=True)
+  expected = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+  metrics = gradients(pair, learners=learners, conditioning='auxiliary')[2]
+  np.testing.assert_allclose(metrics['auxiliary_loss'], tf.reduce_mean(expected), rtol=1e-4)
+
+
 @pytest.mark.parametrize('learners', [steps.GENERATOR, steps.DISCRIMINATOR])
 def test_one_network_may_learn_alone(pair, learners):
   both, alone = gradients(pair), gradients(pair, learners=learners)
