@@ -47,10 +47,11 @@ class TrainLoop:
 
   @property
   def health_names(self) -> list[str]:
-    """What is checked in every step: the metrics, and the gradient of each variable."""
+    """What is checked: in every step the metrics and gradients; after the last one the weights."""
     pair = self._state.pair
     variables = pair.generator.trainable_variables + pair.discriminator.trainable_variables
-    return [*self._names, *(f'the gradient of {variable.name}' for variable in variables)]
+    gradients = [f'the gradient of {variable.name}' for variable in variables]
+    return [*self._names, *gradients, *(f'the weight {each.name}' for each in self._written)]
 
   @tf.function(reduce_retracing=True)
   def run(self, batches: object, num_steps: tf.Tensor) -> 'Outcome':
@@ -66,7 +67,8 @@ class TrainLoop:
     """
     totals = {name: tf.constant(0.0) for name in self._names}
     waited_s, finished_s = tf.constant(0.0, tf.float64), self._clock_s()
-    first_bad, bad = tf.constant(-1, tf.int64), tf.zeros([len(self.health_names)], tf.bool)
+    num_checked = len(self.health_names) - len(self._written)
+    first_bad, bad = tf.constant(-1, tf.int64), tf.zeros([num_checked], tf.bool)
     for index in tf.range(num_steps):
       tf.autograph.experimental.set_loop_options(parallel_iterations=1)
       taken = [next(batches) for _ in range(self._config.batches_per_step)]  # type: ignore[call-overload]
@@ -83,6 +85,10 @@ class TrainLoop:
       totals = {name: totals[name] + metrics[name] for name in self._names}
       with tf.control_dependencies(self._results()):
         finished_s = self._clock_s()
+    # The next step would tell of a weight that an update broke, but a checkpoint may come first.
+    broken = tf.stack([~tf.reduce_all(tf.math.is_finite(each)) for each in self._results()])
+    bad = tf.concat([bad, broken & (first_bad < 0)], axis=0)
+    first_bad = tf.where(tf.reduce_any(broken) & (first_bad < 0), num_steps - 1, first_bad)
     steps = tf.cast(num_steps, tf.float32)
     # A lazy penalty is zero on the steps between.
     every = dict.fromkeys(self._lazy_names, float(self._config.penalty_every_steps))
@@ -93,10 +99,14 @@ class TrainLoop:
     # TensorFlow refuses to read the time where everything must be reproducible.
     return tf.constant(0.0, tf.float64) if self._config.deterministic else tf.timestamp()
 
+  @property
+  def _written(self) -> list[tf.Variable]:
+    """What a step writes last. The average holds whatever the generator's weights have come to."""
+    return self._state.average.weights + self._state.pair.discriminator.trainable_variables
+
   def _results(self) -> list[tf.Tensor]:
-    """What a step writes last, read after it is written."""
-    variables = self._state.average.weights + self._state.pair.discriminator.trainable_variables
-    return [tf.convert_to_tensor(variable) for variable in variables]
+    """`_written`, read after it is written."""
+    return [tf.convert_to_tensor(variable) for variable in self._written]
 
   @tf.autograph.experimental.do_not_convert
   def _step(self, batches: list[Batch]) -> tuple[Metrics, tf.Tensor]:
@@ -183,13 +193,16 @@ class TrainLoop:
   def _sizes(self, name: str, gradients: list[tf.Tensor]) -> tf.Tensor:
     """Half the squared norm of each gradient: [V] float32; zero where the network does not learn.
 
-    Where losses are scaled, gradients that overflow are the optimiser's to skip.
+    Where losses are scaled, gradients that overflow are the optimiser's to skip, and to scale
+    less; they count once it can't.
     """
-    number = len(getattr(self._state.pair, name).trainable_variables)
+    if not gradients:
+      return tf.zeros([len(getattr(self._state.pair, name).trainable_variables)])
+    sizes = tf.stack([tf.nn.l2_loss(gradient) for gradient in gradients])
     optimizer = getattr(self._state, f'{name}_optimizer')
-    if not gradients or hasattr(optimizer, 'get_unscaled_gradients'):
-      return tf.zeros([number])
-    return tf.stack([tf.nn.l2_loss(gradient) for gradient in gradients])
+    if hasattr(optimizer, 'get_unscaled_gradients'):
+      return tf.where(optimizer.loss_scale > 1, tf.zeros_like(sizes), sizes)
+    return sizes
 
   def _apply(self, name: str, gradients: list[tf.Tensor]) -> None:
     if not gradients:  # it does not learn now

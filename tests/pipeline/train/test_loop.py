@@ -144,6 +144,45 @@ def test_spectral_normalisation_iterates_once_a_step():
     np.testing.assert_allclose(layer.u, wanted.u, atol=1e-5)
 
 
+def outcome(state, config, steps):
+  """What the loop tells of some steps, and which of the checked values were not finite."""
+  batches = dataset.training_batches(PIXELS, LABELS, config.batch_size, 0, first_step=0)
+  loop = TrainLoop(state, config, tf.distribute.get_strategy(), xla=False)
+  found = loop.run(iter(batches), tf.constant(steps, tf.int64))
+  assert len(found.bad) == len(loop.health_names)
+  bad = [name for name, is_bad in zip(loop.health_names, found.bad, strict=True) if is_bad]
+  return int(found.first_bad), bad
+
+
+def test_weights_that_the_last_update_broke_are_told_of():
+  rates = {'discriminator_learning_rate': 3e38, 'optimizer': 'rmsprop'}  # of finite gradients
+  config = TrainConfig(latent_size=4, batch_size=8, network='mlp', r1_gamma=0.0, **rates)
+  state = TrainState.create(SPEC, config, 'float32')
+  first_bad, bad = outcome(state, config, 1)
+  assert first_bad == 0
+  weights = state.pair.discriminator.trainable_variables
+  assert bad == [f'the weight {w.name}' for w in weights if not np.isfinite(w).all()]
+
+
+def test_gradients_that_overflow_at_the_smallest_loss_scale_are_told_of():
+  config = TrainConfig(latent_size=4, batch_size=8, network='mlp', r1_gamma=0.0)
+  config = dataclasses.replace(config, loss='least_squares')
+  state = TrainState.create(SPEC, config, 'mixed_float16')
+  scale = int(np.log2(state.discriminator_optimizer.loss_scale))  # halved by each step skipped
+  weights = state.pair.discriminator.get_weights()
+  # Logits of about 20,000, which float16 holds; their slope times the last kernel it does not.
+  sizes = {(64, 128): 0.01, (128, 1): 500.0}
+  steep = [np.full_like(weight, sizes.get(weight.shape, 0.0)) for weight in weights]
+  state.pair.discriminator.set_weights(steep)
+  assert outcome(state, config, scale) == (-1, [])
+  first_bad, bad = outcome(state, config, 2)
+  assert first_bad == 0
+  assert bad
+  assert all(name.startswith('the gradient of') for name in bad)
+  for weight, before in zip(state.pair.discriminator.get_weights(), steep, strict=True):
+    np.testing.assert_array_equal(weight, before)
+
+
 def test_the_adaptive_probability_is_part_of_the_state():
   settings = {'augment': 'ada', 'ada_ramp_images': 8000, 'ada_target': -1.0}
   settings |= {'discriminator_learning_rate': 0.05, 'loss': 'minimax'}
