@@ -44,36 +44,44 @@ class Controller:
   console: Console
   beside: np.ndarray | None  # real images to draw beside generated ones: uint8 [N, H, W, C]
 
-  def run(self, batches: Callable[[int], Iterator[Any]]) -> float:
+  def run(self, batches: Callable[[int], Iterator[Any]]) -> None:
     """Trains to the last step.
 
     Args:
       batches: makes an iterator over the batches from a step on.
 
-    Returns:
-      Seconds spent waiting for input.
+    Raises:
+      TrainingError: it had to go back too often.
     """
-    rollbacks, waited_s = Rollbacks(self.output, self.config.max_rollbacks), 0.0
+    rollbacks, went_back_to = Rollbacks(self.output, self.config.max_rollbacks), None
     while True:
       self.state.rate_factor.assign(rollbacks.rate_factor)
       try:
-        return waited_s + self._run(batches(self.state.steps_done))
+        self._run(batches(self.state.steps_done))
+        return
       except SetbackError as failure:
-        if isinstance(failure, CollapsedError):
-          self.checkpoints.restore_healthy(self.console)
-        else:
-          self.checkpoints.restore(self.console)
+        went_back_to = self._go_back(failure, went_back_to)
         rollbacks.add(failure)  # last: a process killed before it comes to the same failure
         self.console.warn(
           f'{failure}; back to step {self.state.steps_done}, with learning rates times'
           f' {rollbacks.rate_factor:g}'
         )
 
-  def _run(self, batches: Iterator[Any]) -> float:
+  def _go_back(self, failure: SetbackError, last: int | None) -> int:
+    """Loads a checkpoint; returns its step, which another failure is given as the last one."""
+    if isinstance(failure, CollapsedError):
+      self.checkpoints.restore_healthy()
+      return self.state.steps_done
+    self.checkpoints.restore()
+    if self.state.steps_done == last:  # it failed from there already
+      self.checkpoints.restore_older()
+    return self.state.steps_done
+
+  def _run(self, batches: Iterator[Any]) -> None:
     """Trains to the last step, or until it has to go back."""
     config, first_step = self.config, self.state.steps_done
     grid = SampleGrid(self.spec, self.state.average, config.sample_grid, self.beside)
-    saved_s, waited_s, agreement = time.monotonic(), 0.0, self.agreement
+    saved_s, agreement = time.monotonic(), self.agreement
     interval, step = self.state.interval, first_step
     with (
       contextlib.closing(Records(self.output, first_step)) as records,
@@ -95,7 +103,6 @@ class Controller:
         if is_candidate or self._is_due(step, config.log_every_steps):
           checked = self.guard.check(step) if is_candidate else {}
           records.figures(step, self._record(interval) | checked)
-          waited_s += interval.waited_s
           interval.clear()
         if is_candidate:
           self._keep_candidate(step)
@@ -107,7 +114,6 @@ class Controller:
           self.checkpoints.save()
           saved_s = time.monotonic()
     self.checkpoints.save()
-    return waited_s
 
   @contextlib.contextmanager
   def _interruptible(self) -> Iterator[None]:
@@ -146,12 +152,13 @@ class Controller:
     with numerics.named() if self.config.debug_numerics else contextlib.nullcontext():
       outcome = self.loop.run(batches, tf.constant(step - first_step, tf.int64))
     metrics = {name: float(value) for name, value in outcome.means.items()}
-    seconds = time.perf_counter() - start_s
+    seconds, waited_s = time.perf_counter() - start_s, float(outcome.waited_s)
     state.seconds.assign_add(seconds)
+    state.waited_seconds.assign_add(waited_s)
     if outcome.first_bad >= 0:
       names = np.array(self.loop.health_names)[outcome.bad.numpy()]
       raise NotFiniteError(first_step + int(outcome.first_bad) + 1, names.tolist())
-    interval.add(step - first_step, metrics, seconds, float(outcome.waited_s))
+    interval.add(step - first_step, metrics, seconds, waited_s)
     progress.update(step, G=metrics['generator_loss'], D=metrics['discriminator_loss'])
 
   def _record(self, interval: Interval) -> dict[str, float | str | None]:

@@ -95,8 +95,8 @@ def _fit(
   console.log(f'precision {policy}: {policy_reason}')
   with strategy.scope():
     state = TrainState.create(spec, config, policy)
-  checkpoints = Checkpoints(state, output / 'checkpoints')
-  is_restored = checkpoints.restore(console)
+  checkpoints = Checkpoints(state, output / 'checkpoints', console)
+  is_restored = checkpoints.restore()
   agreement.check_same_step(state.steps_done)
   if agreement.any(not is_restored):
     if config.on_collapse == 'rollback':
@@ -116,7 +116,7 @@ def _fit(
   controller = Controller(
     config, spec, state, checkpoints, loop, guard, agreement, output, console, beside
   )
-  waited_s = controller.run(batches)
+  controller.run(batches)
   facts = {
     'precision': policy,
     'precision_reason': policy_reason,
@@ -125,18 +125,17 @@ def _fit(
     'num_replicas': replicas,
     'device_names': [device.name for device in tf.config.list_logical_devices()],
   }
-  _write_facts(output / 'training.json', config, state, waited_s, facts)
+  _write_facts(output / 'training.json', config, state, facts)
 
 
 def _write_facts(
-  path: pathlib.Path, config: TrainConfig, state: TrainState, waited_s: float, facts: dict[str, Any]
+  path: pathlib.Path, config: TrainConfig, state: TrainState, facts: dict[str, Any]
 ) -> None:
-  seconds = state.seconds_done
   facts |= {
     'steps': state.steps_done,
     'images_seen': state.steps_done * config.images_per_step,
-    'seconds': round(seconds, 3),
-    'input_wait_share': wait_share(config, waited_s, seconds),
+    'seconds': round(state.seconds_done, 3),
+    'input_wait_share': wait_share(config, state.seconds_waited, state.seconds_done),
     'peak_memory_mib': memory.peak_mib(),
   }
   artifacts.write_text(path, json.dumps(facts, indent=2) + '\n')

@@ -12,7 +12,7 @@ from pipeline import artifacts, errors, networks
 from pipeline.config import TrainConfig
 from pipeline.console import Console
 from pipeline.networks import ModelSpec, Pair
-from pipeline.train import optimizers
+from pipeline.train import checkpoint_list, optimizers
 from pipeline.train.best_ratios import BestRatios
 from pipeline.train.interval import Interval
 
@@ -33,6 +33,7 @@ class TrainState:
   rate_factor: tf.Variable  # float32, on both learning rates; below 1 after a rollback
   step: tf.Variable  # int64, generator updates so far
   seconds: tf.Variable  # float64, training time so far
+  waited_seconds: tf.Variable  # float64, how much of it was spent waiting for input
   interval: Interval  # what was measured since the last record
   best_ratios: BestRatios  # of the generator's images at the checks
 
@@ -61,6 +62,7 @@ class TrainState:
       rate_factor=rate_factor,
       step=tf.Variable(0, dtype=tf.int64, trainable=False, name='step'),
       seconds=tf.Variable(0.0, dtype=tf.float64, trainable=False, name='seconds'),
+      waited_seconds=tf.Variable(0.0, dtype=tf.float64, trainable=False, name='waited_seconds'),
       interval=Interval(),
       best_ratios=BestRatios(),
     )
@@ -79,6 +81,11 @@ class TrainState:
     """`seconds` as a number."""
     return float(tf.convert_to_tensor(self.seconds))
 
+  @property
+  def seconds_waited(self) -> float:
+    """`waited_seconds` as a number."""
+    return float(tf.convert_to_tensor(self.waited_seconds))
+
   def learning_rate(self, network: str) -> float:
     """The rate of the 'generator' or the 'discriminator' at this step."""
     optimizer = getattr(self, f'{network}_optimizer')
@@ -95,6 +102,7 @@ class TrainState:
       augment_probability=self.augment_probability,
       step=self.step,
       seconds=self.seconds,
+      waited_seconds=self.waited_seconds,
       interval=self.interval,
       best_ratios=self.best_ratios,
     )
@@ -103,17 +111,18 @@ class TrainState:
 class Checkpoints:
   """Saves the state in a folder and brings the newest readable one back."""
 
-  def __init__(self, state: TrainState, folder: pathlib.Path) -> None:
-    self._folder = folder
+  def __init__(self, state: TrainState, folder: pathlib.Path, console: Console) -> None:
+    self._folder, self._console = folder, console
     self._checkpoint = state.checkpoint()
-    self._newest, self._healthy = (
-      tf.train.CheckpointManager(
-        self._checkpoint, str(path), max_to_keep=number, step_counter=state.step
-      )
-      for path, number in ((folder, _KEPT), (folder / 'healthy', 1))
-    )
+    self._newest = self._manager(folder, _KEPT)
+    self._healthy = self._manager(folder / 'healthy', 1)
     self._clear_away('*_temp', shutil.rmtree)
     self._clear_away('checkpoint.tmp*', pathlib.Path.unlink)
+
+  def _manager(self, folder: pathlib.Path, number: int) -> tf.train.CheckpointManager:
+    if checkpoint_list.mend(folder):
+      self._console.warn(f'{folder}/checkpoint can not be read; what it lists counts by age')
+    return tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=number)
 
   def _clear_away(self, pattern: str, remove: Callable[[pathlib.Path], None]) -> None:
     """Removes what a process left that was killed while it wrote."""
@@ -136,21 +145,32 @@ class Checkpoints:
     """
     self._save(self._healthy)
 
-  def restore(self, console: Console) -> bool:
+  def restore(self) -> bool:
     """Loads the newest checkpoint that can be read; False if there is none.
 
     Raises:
       ArtifactError: there are checkpoints and none can be read.
     """
-    return self._restore(self._newest, console)
+    return self._restore(self._newest)
 
-  def restore_healthy(self, console: Console) -> None:
+  def restore_older(self) -> None:
+    """Loads the checkpoint before the newest, which counts no more; the newest if it is alone.
+
+    Raises:
+      ArtifactError: none can be read.
+    """
+    names = [pathlib.Path(path).name for path in self._newest.checkpoints]
+    checkpoint_list.write(self._folder, names[:-1] or names)
+    self._newest = self._manager(self._folder, _KEPT)
+    self.restore()
+
+  def restore_healthy(self) -> None:
     """Loads the last healthy checkpoint, which becomes the newest.
 
     Raises:
       ArtifactError: it can't be read.
     """
-    self._restore(self._healthy, console)
+    self._restore(self._healthy)
     self.save()
 
   def _save(self, manager: tf.train.CheckpointManager) -> None:
@@ -165,7 +185,7 @@ class Checkpoints:
         ' or free some space; the same command goes on from there.'
       ) from error
 
-  def _restore(self, manager: tf.train.CheckpointManager, console: Console) -> bool:
+  def _restore(self, manager: tf.train.CheckpointManager) -> bool:
     failure: Exception | None = None
     for path in reversed(manager.checkpoints):
       try:
@@ -174,7 +194,7 @@ class Checkpoints:
       except Exception as error:  # TensorFlow raises IndexError, OpError, … by the kind of damage
         failure = error
         reason = str(error).splitlines()[0][:120]
-        console.warn(f'{path} can not be read ({reason}); trying the one before it')
+        self._console.warn(f'{path} can not be read ({reason}); trying the one before it')
     if failure:
       raise errors.ArtifactError(
         f'{self._folder}: no checkpoint can be read. Move {self._folder.parent} away to train anew.'

@@ -7,6 +7,7 @@ import signal
 import numpy as np
 import PIL.Image
 import pytest
+import tensorflow as tf
 
 from pipeline import errors
 from pipeline.config import TrainConfig
@@ -112,6 +113,29 @@ def test_stopped_and_resumed_equals_uninterrupted_to_the_bit(data, straight, tmp
   assert [[r['generator_loss'], r['r1_penalty']] for r in records(tmp_path)] == losses
 
 
+def test_a_damaged_list_of_checkpoints_costs_no_step(data, tmp_path, capsys):
+  with pytest.raises(errors.Interrupted, match='step 4 of 12'):
+    train(settings(network='mlp'), data, tmp_path, InterruptingConsole(4))
+  (tmp_path / 'checkpoints/checkpoint').write_bytes(b'')
+  train(settings(network='mlp'), data, tmp_path, Console())
+  assert 'goes on from step 4' in capsys.readouterr().out
+  assert [record['step'] for record in records(tmp_path)] == [4, 8, 12]
+
+
+def test_waiting_for_input_is_counted_from_the_first_step_to_the_last(data, tmp_path, monkeypatch):
+  whole = TrainLoop.run  # in calls of one step, and without a clock, for it is deterministic
+
+  def run(*arguments):
+    return whole(*arguments)._replace(waited_s=tf.constant(0.5, tf.float64))
+
+  monkeypatch.setattr(TrainLoop, 'run', run)
+  with pytest.raises(errors.Interrupted, match='step 4 of 12'):
+    train(settings(network='mlp'), data, tmp_path, InterruptingConsole(4))
+  train(settings(network='mlp'), data, tmp_path, Console())
+  reader = tf.train.load_checkpoint(str(tmp_path / 'checkpoints'))
+  assert reader.get_tensor('waited_seconds/.ATTRIBUTES/VARIABLE_VALUE') == STEPS * 0.5
+
+
 @pytest.mark.slow
 def test_what_is_random_and_adaptive_resumes_to_the_bit_as_well(data, tmp_path):
   everything = {
@@ -153,13 +177,26 @@ def test_another_seed_gives_another_generator(data, straight, tmp_path):
 
 
 def test_what_is_never_finite_stops_the_run_with_the_evidence(data, tmp_path, capsys):
+  wild = {'discriminator_learning_rate': 1e30, 'max_rollbacks': 2, 'checkpoint_every_s': 1e6}
   message = r'is not finite at step \d+ \(train\), after 2 rollbacks; .*rollbacks.jsonl has'
   with pytest.raises(errors.TrainingError, match=message):
-    train(settings(discriminator_learning_rate=1e30, max_rollbacks=2), data, tmp_path, Console())
+    train(settings(**wild), data, tmp_path, Console())
   evidence = [json.loads(line) for line in (tmp_path / 'rollbacks.jsonl').read_text().splitlines()]
   assert [each['rate_factor'] for each in evidence] == [1, 0.5, 0.25]
   assert all(each['not_finite'] for each in evidence)
   assert capsys.readouterr().out.count('back to step 0, with learning rates times') == 2
+  message = rf'failed at step {evidence[-1]["step"]} .* with --on_config_change=rerun'
+  with pytest.raises(errors.TrainingError, match=message):  # the same command trains no further
+    train(settings(**wild), data, tmp_path, Console())
+  assert len((tmp_path / 'rollbacks.jsonl').read_text().splitlines()) == 3
+
+
+def test_weights_that_an_update_broke_are_never_saved(data, tmp_path):
+  wild = {'optimizer': 'rmsprop', 'discriminator_learning_rate': 3e38, 'network': 'mlp'}
+  with pytest.raises(errors.TrainingError, match=r'the weight .* is not finite at step 1 '):
+    train(settings(**wild, max_rollbacks=0, checkpoint_every_s=0.0), data, tmp_path, Console())
+  reader = tf.train.load_checkpoint(str(tmp_path / 'checkpoints'))
+  assert reader.get_tensor('step/.ATTRIBUTES/VARIABLE_VALUE') == 0
 
 
 def test_a_damaged_weight_is_named_and_training_goes_back(data, tmp_path, monkeypatch):
@@ -180,6 +217,25 @@ def test_a_damaged_weight_is_named_and_training_goes_back(data, tmp_path, monkey
   rates = [record['generator_learning_rate'] for record in records(tmp_path)]
   assert rates[1] < 0.6 * rates[0]
   assert all(np.isfinite(weight).all() for weight in last_snapshot(tmp_path).values())
+
+
+def test_a_step_that_fails_again_is_left_by_the_checkpoint_before_it(
+  data, tmp_path, monkeypatch, capsys
+):
+  whole, times = TrainLoop.run, [2]
+
+  def run(self, batches, num_steps):
+    if self._state.steps_done == 6 and times[0]:
+      times[0] -= 1
+      weight = self._state.pair.generator.trainable_variables[-1]
+      weight.assign(weight * np.nan)
+    return whole(self, batches, num_steps)
+
+  monkeypatch.setattr(TrainLoop, 'run', run)
+  train(settings(checkpoint_every_s=0.0, network='mlp'), data, tmp_path, Console())
+  output = capsys.readouterr().out
+  assert output.index('back to step 6, with') < output.index('back to step 5, with')
+  assert [record['step'] for record in records(tmp_path)] == [4, 8, 12]
 
 
 def test_the_first_operation_that_is_not_finite_is_named(data, tmp_path):

@@ -24,7 +24,7 @@ CONFIG = TrainConfig(latent_size=4, batch_size=4)
 def saved(tmp_path):
   """A folder with checkpoints of steps 1 and 2."""
   state = TrainState.create(SPEC, CONFIG, 'float32')
-  checkpoints = Checkpoints(state, tmp_path / 'checkpoints')
+  checkpoints = Checkpoints(state, tmp_path / 'checkpoints', Console())
   for _ in range(2):
     state.step.assign_add(1)
     state.generator_optimizer.variables[1].assign_add(state.generator_optimizer.variables[1] + 1)
@@ -34,7 +34,7 @@ def saved(tmp_path):
 
 def restored(folder):
   state = TrainState.create(SPEC, dataclasses.replace(CONFIG, seed=1), 'float32')
-  return Checkpoints(state, folder).restore(Console()), state
+  return Checkpoints(state, folder, Console()).restore(), state
 
 
 def tensors(folder):
@@ -57,12 +57,13 @@ def test_nothing_is_left_out_and_all_of_it_comes_back(tmp_path):
   state.augment_probability.assign(0.25)
   state.step.assign(7)
   state.seconds.assign(8.5)
+  state.waited_seconds.assign(0.5)
   state.interval.add(3, {'loss': 0.5}, seconds=1.0, waited_s=0.1)
   state.best_ratios.fallen(config, 7, {'spread_ratio': 0.75})
-  Checkpoints(state, tmp_path / 'first').save()
+  Checkpoints(state, tmp_path / 'first', Console()).save()
   other = TrainState.create(SPEC, dataclasses.replace(config, seed=1), 'mixed_float16')
-  assert Checkpoints(other, tmp_path / 'first').restore(Console())
-  Checkpoints(other, tmp_path / 'second').save()
+  assert Checkpoints(other, tmp_path / 'first', Console()).restore()
+  Checkpoints(other, tmp_path / 'second', Console()).save()
   expected, actual = tensors(tmp_path / 'first'), tensors(tmp_path / 'second')
   assert actual.keys() == expected.keys()
   for name, value in expected.items():
@@ -71,7 +72,7 @@ def test_nothing_is_left_out_and_all_of_it_comes_back(tmp_path):
     assert float(optimizer.loss_scale) == 2**14
     assert int(optimizer.iterations) == 2  # a skipped step counts
   assert float(other.augment_probability) == 0.25
-  assert (other.steps_done, other.seconds_done) == (7, 8.5)
+  assert (other.steps_done, other.seconds_done, other.seconds_waited) == (7, 8.5, 0.5)
   assert other.interval.means == {'loss': 0.5}
   assert other.best_ratios.fallen(config, 8, {'spread_ratio': 0.1}) == {'spread_ratio': 0.1}
 
@@ -91,19 +92,44 @@ def test_what_a_kill_left_half_written_is_cleared_away(saved):
 def test_going_back_to_the_healthy_one_makes_it_the_newest(tmp_path):
   folder = tmp_path / 'checkpoints'
   state = TrainState.create(SPEC, CONFIG, 'float32')
-  checkpoints = Checkpoints(state, folder)
+  checkpoints = Checkpoints(state, folder, Console())
   state.step.assign(1)
   checkpoints.save_healthy()
   for _ in range(3):  # the newest two are later ones
     state.step.assign_add(1)
     checkpoints.save()
-  checkpoints.restore_healthy(Console())
+  checkpoints.restore_healthy()
   assert state.steps_done == 1
   found, resumed = restored(folder)  # by a process that follows a kill
   assert found
   assert resumed.steps_done == 1
+  (folder / 'checkpoint').write_bytes(b'')
+  assert restored(folder)[1].steps_done == 1  # the newest by age, not by number
   damage(folder, 2)
   assert restored(folder)[1].steps_done > 1
+
+
+def test_a_checkpoint_that_training_fails_from_makes_way_for_the_one_before_it(saved):
+  folder, state = saved
+  checkpoints = Checkpoints(state, folder, Console())
+  for _ in range(2):  # the second time it is alone
+    checkpoints.restore_older()
+    assert state.steps_done == 1
+    assert restored(folder)[1].steps_done == 1  # for a process that follows a kill, too
+  state.step.assign(9)
+  checkpoints.save()
+  assert restored(folder)[1].steps_done == 9
+  damage(folder, 2)  # it took the place of the bad one
+  assert restored(folder)[1].steps_done == 1
+
+
+def test_a_list_of_checkpoints_that_can_not_be_read_loses_none(saved, capsys):
+  folder, expected = saved
+  (folder / 'checkpoint').write_bytes(b'')
+  found, state = restored(folder)
+  assert found
+  assert state.steps_done == expected.steps_done
+  assert 'checkpoint can not be read' in capsys.readouterr().out
 
 
 def damage(folder, step):

@@ -1,0 +1,73 @@
+import re
+import time
+
+import pytest
+import tensorflow as tf
+
+from pipeline.train import checkpoint_list
+
+
+@pytest.fixture
+def saved(tmp_path):
+  """Saves the checkpoints ckpt-1 and ckpt-2 of a number."""
+  saver = manager(tmp_path)
+  for _ in range(2):
+    saver.save()
+  return saver
+
+
+def manager(folder):
+  checkpoint = tf.train.Checkpoint(number=tf.Variable(1.0))
+  return tf.train.CheckpointManager(checkpoint, str(folder), max_to_keep=2)
+
+
+def names(folder):
+  """What TensorFlow takes from the list, oldest first."""
+  return [path.removeprefix(f'{folder}/') for path in manager(folder).checkpoints]
+
+
+def test_a_list_that_is_whole_stays_as_it_is(saved, tmp_path):
+  assert not checkpoint_list.mend(tmp_path)
+  assert names(tmp_path) == ['ckpt-1', 'ckpt-2']
+
+
+@pytest.mark.parametrize(
+  'content',
+  [
+    b'',
+    b'\0\xff',
+    b'{"no": "list"}',
+    b'model_checkpoint_path: "ckpt-2"\n',
+    b'model_checkpoint_path: "ckpt-2"\nall_model_checkpoint_paths: "ckpt-1"\n',
+    None,
+  ],
+)
+def test_a_list_that_can_not_be_read_is_made_anew(saved, tmp_path, content):
+  if content is None:
+    (tmp_path / 'checkpoint').unlink()
+  else:
+    (tmp_path / 'checkpoint').write_bytes(content)
+  assert checkpoint_list.mend(tmp_path)
+  assert names(tmp_path) == ['ckpt-1', 'ckpt-2']
+
+
+def test_what_it_is_made_of_is_in_order_of_age(saved, tmp_path):
+  saved.save(checkpoint_number=1)  # as after training went back
+  (tmp_path / 'checkpoint').write_bytes(b'')
+  assert checkpoint_list.mend(tmp_path)
+  assert names(tmp_path) == ['ckpt-2', 'ckpt-1']
+
+
+def test_a_clock_that_goes_backwards_loses_no_checkpoint(saved, tmp_path):
+  path = tmp_path / 'checkpoint'
+  path.write_text(re.sub(r'(timestamps?): \S+', rf'\1: {time.time() + 3600}', path.read_text()))
+  assert names(tmp_path) == []  # by TensorFlow alone
+  assert not checkpoint_list.mend(tmp_path)
+  assert names(tmp_path) == ['ckpt-1', 'ckpt-2']
+
+
+def test_a_first_checkpoint_that_was_not_finished_counts_for_nothing(tmp_path):
+  assert not checkpoint_list.mend(tmp_path)
+  (tmp_path / 'ckpt-1.index').write_bytes(b'torn')
+  assert not checkpoint_list.mend(tmp_path)
+  assert names(tmp_path) == []
