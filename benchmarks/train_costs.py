@@ -65,7 +65,7 @@ class Costs:
   def print_devices(self) -> None:
     """Strong scaling: the same global batch over more devices of the same machine."""
     found = {f'{n} devices': self._train(28, _NO_XLA, f'--num_devices={n}') for n in _DEVICES}
-    found['2 workers'] = self._train(28, _NO_XLA, '--num_devices=1', workers=2)
+    found['2 workers (memory of one)'] = self._train(28, _NO_XLA, '--num_devices=1', workers=2)
     _print_rates('logical devices, or processes (default pair, batch 64)', found)
 
   def _train(self, size: int, *flags: str, workers: int = 1) -> trainings.Training:

@@ -21,7 +21,7 @@ class Training:
   """What a training says of itself."""
 
   images_per_s: float  # in the last interval between two records
-  peak_memory_mib: int
+  peak_memory_mib: int  # of the chief alone, if there are several workers
   input_wait_share: float
 
 
@@ -34,8 +34,13 @@ def train(ingested: pathlib.Path, run_dir: pathlib.Path, *flags: str, workers: i
   """Trains in a new run folder on data that another one has, in one process or several."""
   shutil.copytree(ingested, run_dir)
   addresses = [f'localhost:{port}' for port in _free_ports(workers)]
-  for process in [_start(run_dir, 'train', flags, addresses, i) for i in range(workers)]:
-    _finish(process)
+  processes = [_start(run_dir, 'train', flags, addresses, i) for i in range(workers)]
+  try:
+    for process in processes:
+      _finish(process)
+  finally:
+    for process in processes:
+      process.kill()  # if another one has failed
   facts = json.loads((run_dir / 'train' / 'training.json').read_text(encoding='utf-8'))
   last, before = _records(run_dir / 'train')[:-3:-1]
   images_per_s = (last['images_seen'] - before['images_seen']) / (last['time_s'] - before['time_s'])
@@ -46,7 +51,8 @@ def seconds_to_first_step(ingested: pathlib.Path, run_dir: pathlib.Path, *flags:
   """From the start of the process to the record of the first step."""
   shutil.copytree(ingested, run_dir)
   start_s = time.perf_counter()
-  process = _start(run_dir, 'train', (*flags, '--train_steps=1', '--log_every_steps=1'))
+  # The last step, which is a candidate and is checked for collapse, is another one.
+  process = _start(run_dir, 'train', (*flags, '--train_steps=2', '--log_every_steps=1'))
   while process.poll() is None and not _records(run_dir / '.train.partial'):
     time.sleep(_POLL_S)
   seconds = time.perf_counter() - start_s
