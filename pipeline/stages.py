@@ -23,7 +23,6 @@ from pipeline import artifacts, config, errors, sources
 from pipeline.console import Console
 
 _VERSIONED = ('tensorflow', 'tf_keras', 'apache-beam', 'ai-edge-litert', 'numpy')
-_RESUME_KEY = '.fingerprint'
 
 
 def _nothing(_: Any) -> dict[str, str]:
@@ -109,7 +108,7 @@ class Line:
     """
     partial = self._partial(stage)
     present = all((self.folder / name).is_dir() for name in stage.inputs)
-    if not present or _resume_key(partial) != self._record(stage)['fingerprint']:
+    if not present or not self._can_resume(stage, self._record(stage)['fingerprint']):
       raise errors.ConfigError(
         f'{partial} is of other settings, data, source or versions than this process has. Give all'
         ' workers the same flags, the same installation and a --run_dir that they share.'
@@ -144,7 +143,6 @@ class Line:
     inputs = self._inputs(stage)
     function(getattr(self.run, stage.name), inputs, partial, self.console)
     self._supersede(self.folder / stage.name)
-    (partial / _RESUME_KEY).unlink(missing_ok=True)
     manifest = artifacts.Manifest(
       stage=stage.name,
       **record,
@@ -153,11 +151,12 @@ class Line:
       files=artifacts.list_files(partial),
     )
     artifacts.commit(partial, self.folder / stage.name, manifest)
+    self._resume_key(stage).unlink(missing_ok=True)  # last: until then an interrupted try goes on
     self.console.log(f'{stage.name} took {manifest.duration_s:.1f} s')
 
   def _step(self, stage: Stage) -> Step:
     """Compares what is there with what would be made."""
-    final, partial = self.folder / stage.name, self._partial(stage)
+    final = self.folder / stage.name
     missing = [name for name in self._required(stage) if not (self.folder / name).is_dir()]
     if missing:
       raise errors.ConfigError(
@@ -172,7 +171,7 @@ class Line:
       if stage.is_live(final):
         return Step(stage, 'cached', 'nothing changed')
       return Step(stage, 'run', 'what it made outside the run folder is gone')
-    if stage.is_resumable and _resume_key(partial) == record['fingerprint']:
+    if self._can_resume(stage, record['fingerprint']):
       return Step(stage, 'resume', 'goes on where it stopped')
     return Step(stage, 'run', 'not done yet')
 
@@ -206,17 +205,30 @@ class Line:
   def _partial(self, stage: Stage) -> pathlib.Path:
     return self.folder / f'.{stage.name}.partial'
 
+  def _resume_key(self, stage: Stage) -> pathlib.Path:
+    """The file with the fingerprint of a resumable stage's working folder, as long as there is one.
+
+    It is beside that folder, which is hashed and renamed as it stands.
+    """
+    return self.folder / f'.{stage.name}.fingerprint'
+
+  def _can_resume(self, stage: Stage, fingerprint: str) -> bool:
+    """Whether an interrupted try waits that would make the same."""
+    key = self._resume_key(stage)
+    is_there = self._partial(stage).is_dir() and key.is_file()
+    return is_there and key.read_text(encoding='utf-8') == fingerprint
+
   def _working_folder(self, stage: Stage, fingerprint: str) -> pathlib.Path:
     """The folder to write in: an interrupted try's, if it can go on, or an empty one."""
     partial = self._partial(stage)
-    if partial.is_dir() and _resume_key(partial) != fingerprint:
+    if partial.is_dir() and not self._can_resume(stage, fingerprint):
       if stage.is_resumable:
         self._supersede(partial)
       else:
         shutil.rmtree(partial)
     partial.mkdir(parents=True, exist_ok=True)
     if stage.is_resumable:
-      artifacts.write_text(partial / _RESUME_KEY, fingerprint)
+      artifacts.write_text(self._resume_key(stage), fingerprint)
     return partial
 
   def _supersede(self, folder: pathlib.Path) -> None:
@@ -228,11 +240,6 @@ class Line:
     stem = folder.name.strip('.').removesuffix('.partial')
     number = sum(1 for _ in archive.glob(f'{stem}-*')) + 1
     folder.rename(archive / f'{stem}-{number}')
-
-
-def _resume_key(partial: pathlib.Path) -> str:
-  path = partial / _RESUME_KEY
-  return path.read_text(encoding='utf-8') if path.is_file() else ''
 
 
 def _what_changed(manifest: artifacts.Manifest, record: Mapping[str, Any]) -> str:

@@ -151,7 +151,25 @@ def test_an_interrupted_stage_goes_on_where_it_stopped(make):
   STOP_AT[0] = 0
   run(make())
   assert (line.folder / 'train/state.txt').read_text() == '5'
-  assert not (line.folder / '.train.partial').exists()
+  assert sorted(path.name for path in line.folder.iterdir()) == ['evaluate', 'ingest', 'train']
+
+
+@pytest.mark.parametrize('moment', ['list_files', 'commit'])
+def test_a_stage_that_is_stopped_while_it_is_committed_goes_on(make, monkeypatch, moment):
+  def fail(*_):
+    raise OSError(28, os.strerror(28))
+
+  run(make(), 'ingest')
+  with monkeypatch.context() as disk:
+    disk.setattr(artifacts, moment, fail)
+    with pytest.raises(OSError, match='No space left'):
+      run(make(), 'train')
+  STOP_AT[0] = 3  # would stop again if it began anew
+  line = make()
+  assert actions(line, 'train') == ['leave', 'resume', 'leave']
+  run(line, 'train')
+  assert artifacts.verify(line.folder / 'train').files[0]['path'] == 'state.txt'
+  assert sorted(path.name for path in line.folder.iterdir()) == ['ingest', 'train']
 
 
 def test_an_interrupted_try_of_other_settings_is_kept_but_not_continued(make):
