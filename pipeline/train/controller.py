@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import pathlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -54,18 +55,19 @@ class Controller:
       TrainingError: it had to go back too often.
     """
     rollbacks, went_back_to = Rollbacks(self.output, self.config.max_rollbacks), None
-    while True:
-      self.state.rate_factor.assign(rollbacks.rate_factor)
-      try:
-        self._run(batches(self.state.steps_done))
-        return
-      except SetbackError as failure:
-        went_back_to = self._go_back(failure, went_back_to)
-        rollbacks.add(failure)  # last: a process killed before it comes to the same failure
-        self.console.warn(
-          f'{failure}; back to step {self.state.steps_done}, with learning rates times'
-          f' {rollbacks.rate_factor:g}'
-        )
+    with signals.stop_requested() as stop:
+      while True:
+        self.state.rate_factor.assign(rollbacks.rate_factor)
+        try:
+          self._run(batches(self.state.steps_done), stop)
+          return
+        except SetbackError as failure:
+          went_back_to = self._go_back(failure, went_back_to)
+          rollbacks.add(failure)  # last: a process killed before it comes to the same failure
+          self.console.warn(
+            f'{failure}; back to step {self.state.steps_done}, with learning rates times'
+            f' {rollbacks.rate_factor:g}'
+          )
 
   def _go_back(self, failure: SetbackError, last: int | None) -> int:
     """Loads a checkpoint; returns its step, which another failure is given as the last one."""
@@ -77,7 +79,7 @@ class Controller:
       self.checkpoints.restore_older()
     return self.state.steps_done
 
-  def _run(self, batches: Iterator[Any]) -> None:
+  def _run(self, batches: Iterator[Any], stop: threading.Event) -> None:
     """Trains to the last step, or until it has to go back."""
     config, first_step = self.config, self.state.steps_done
     grid = SampleGrid(self.spec, self.state.average, config.sample_grid, self.beside)
@@ -86,7 +88,6 @@ class Controller:
     with (
       contextlib.closing(Records(self.output, first_step)) as records,
       contextlib.closing(Profile(config.profile_steps, self.output / 'tensorboard')) as profile,
-      signals.stop_requested() as stop,
       self.console.progress('train', config.train_steps, 'steps', first_step) as progress,
     ):
       while step < config.train_steps:
@@ -113,6 +114,7 @@ class Controller:
         if agreement.chiefs(time.monotonic() - saved_s >= config.checkpoint_every_s):
           self.checkpoints.save()
           saved_s = time.monotonic()
+      self._check_stop(agreement.any(stop.is_set()))
     self.checkpoints.save()
 
   @contextlib.contextmanager

@@ -8,15 +8,15 @@ and its parent, which has nothing to do with the cluster, watches it and the oth
 import contextlib
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any
+from typing import Any, TypeVar
 
 from pipeline import errors, signals
 from pipeline.train.peers import Peers
@@ -25,6 +25,7 @@ _POLL_S = 0.5
 _REASON_S = 5.0  # for the loss of a worker to be heard of, when it has stopped TensorFlow first
 _ALL_ENDED_S = 60.0  # from the first worker's end to the last one's
 _SPAWN = multiprocessing.get_context('spawn')
+_Outcome = TypeVar('_Outcome', bound=Exception | None)
 
 
 def run(peers: Peers, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
@@ -34,24 +35,27 @@ def run(peers: Peers, function: Callable[..., None], arguments: tuple[Any, ...])
 
   Raises:
     TrainingError: another worker failed or is gone, or the process died.
+    Interrupted: the process died of a signal, or the function was through before it could heed one.
     ForgelineError: what the function raised.
   """
   ours, theirs = _SPAWN.Pipe()
   process = _SPAWN.Process(target=_child, args=(theirs, function, arguments))
   try:
     with signals.stop_requested() as stop:
-      process.start()
+      resource_tracker.ensure_running()  # its start, within the child's, would not hold them back
+      with signals.held_back():
+        process.start()
       theirs.close()
       outcome = _outcome(process, ours, peers, stop)
-    if outcome and not isinstance(outcome, errors.Interrupted):
-      raise outcome
-    peers.say()
-    _wait_for_all(peers)
+      if outcome and not isinstance(outcome, errors.Interrupted):
+        raise outcome
+      peers.say()
+      _wait_for_all(peers)
+      if outcome:
+        raise outcome
   finally:
     process.kill()  # if it is still there, it waits for this
     process.join()
-  if outcome:
-    raise outcome
 
 
 def _outcome(
@@ -66,8 +70,8 @@ def _outcome(
     if pipe.poll():
       try:
         message = pipe.recv()
-      except (EOFError, OSError):
-        return _death(process, peers)
+      except (EOFError, OSError) as error:
+        raise _explained(_death(process, stop), peers) from error
       if message != 'ready':
         return _explained(message, peers)
       is_ready = True
@@ -79,19 +83,17 @@ def _outcome(
   )
 
 
-def _death(process: SpawnProcess, peers: Peers) -> Exception | None:
+def _death(process: SpawnProcess, stop: threading.Event) -> errors.ForgelineError:
   """Why the child is gone without a word."""
   process.join()
-  return _explained(
-    errors.TrainingError(
-      f'the training process died with exit code {process.exitcode} (train). Start the same command'
-      ' on all workers again to go on from the last checkpoint.'
-    ),
-    peers,
+  kind = errors.Interrupted if stop.is_set() else errors.TrainingError
+  return kind(
+    f'the training process died with exit code {process.exitcode} (train). Start the same command'
+    ' on all workers again to go on from the last checkpoint.'
   )
 
 
-def _explained(outcome: Exception | None, peers: Peers) -> Exception | None:
+def _explained(outcome: _Outcome, peers: Peers) -> _Outcome:
   """The outcome, unless it is a mere consequence of what happened to another worker."""
   if not isinstance(outcome, (errors.TrainingError, RuntimeError)):
     return outcome
@@ -115,8 +117,7 @@ def _wait_for_all(peers: Peers) -> None:
 
 def _child(pipe: Connection, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
   """Runs the function and says how it ended, then waits to be ended."""
-  for number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(number, signal.SIG_IGN)  # the function heeds them where all workers can
+  signals.ignore()  # the function heeds them where all workers can
   threading.Thread(target=_end_with_parent, daemon=True).start()
   pipe.send('ready')
   outcome: Exception | None = None

@@ -50,9 +50,34 @@ def test_code_that_catches_exceptions_is_left_at_once():
   assert not went_on
 
 
+def test_a_request_is_for_the_body_to_heed():
+  def work() -> None:
+    with signals.stop_requested() as stop:
+      os.kill(os.getpid(), signal.SIGTERM)
+      assert stop.wait(5)
+      raise errors.Interrupted('stopped at step 7')
+
+  with pytest.raises(errors.Interrupted, match='at step 7'), signals.handled_by_raising():
+    work()
+
+
+def test_a_request_that_came_too_late_is_made_again():
+  went_on = []
+
+  def work() -> None:
+    with signals.stop_requested() as stop:
+      os.kill(os.getpid(), signal.SIGTERM)
+      assert stop.wait(5)
+    went_on.append(True)
+
+  with pytest.raises(errors.Interrupted) as raised, signals.handled_by_raising():
+    work()
+  assert str(raised.value) == SAID
+  assert not went_on
+
+
 def test_handlers_are_put_back():
   before = signal.getsignal(signal.SIGTERM)
-  with signals.stop_requested() as stop:
-    os.kill(os.getpid(), signal.SIGTERM)
-    assert stop.wait(5)
+  with signals.stop_requested():
+    assert signal.getsignal(signal.SIGTERM) is not before
   assert signal.getsignal(signal.SIGTERM) is before

@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from pipeline import errors
+from pipeline import errors, signals
 from pipeline.config import TrainConfig
 from pipeline.console import Console, Progress
 from pipeline.generator import load_generator
@@ -52,9 +52,9 @@ def records(folder):
 
 
 class InterruptingConsole(Console):
-  """Sends this process SIGTERM when training reaches a step."""
+  """Sends this process SIGTERM when training reaches a step, or after the last one."""
 
-  def __init__(self, step):
+  def __init__(self, step=None):
     super().__init__()
     self.step = step
 
@@ -64,6 +64,10 @@ class InterruptingConsole(Console):
     class Interrupting(Progress):
       def update(self, completed, **fields):
         if completed == console.step:
+          os.kill(os.getpid(), signal.SIGTERM)
+
+      def close(self):
+        if not console.step:
           os.kill(os.getpid(), signal.SIGTERM)
 
     return _Closing(Interrupting(*arguments[:3], self))
@@ -134,6 +138,20 @@ def test_waiting_for_input_is_counted_from_the_first_step_to_the_last(data, tmp_
   train(settings(network='mlp'), data, tmp_path, Console())
   reader = tf.train.load_checkpoint(str(tmp_path / 'checkpoints'))
   assert reader.get_tensor('waited_seconds/.ATTRIBUTES/VARIABLE_VALUE') == STEPS * 0.5
+
+
+@pytest.mark.parametrize(
+  ('step', 'message'),
+  [(STEPS, f'stopped at step {STEPS} of {STEPS}; the state is saved'), (None, 'by SIGTERM')],
+)
+def test_a_signal_at_the_end_of_training_stops_what_follows(
+  data, straight, tmp_path, step, message
+):
+  with pytest.raises(errors.Interrupted, match=message), signals.handled_by_raising():
+    train(settings(), data, tmp_path, InterruptingConsole(step))
+  train(settings(), data, tmp_path, Console())
+  for name, value in last_snapshot(straight).items():
+    np.testing.assert_array_equal(last_snapshot(tmp_path)[name], value, err_msg=name)
 
 
 @pytest.mark.slow
@@ -236,6 +254,24 @@ def test_a_step_that_fails_again_is_left_by_the_checkpoint_before_it(
   output = capsys.readouterr().out
   assert output.index('back to step 6, with') < output.index('back to step 5, with')
   assert [record['step'] for record in records(tmp_path)] == [4, 8, 12]
+
+
+def test_a_signal_in_a_step_that_is_not_finite_stops_where_training_went_back_to(
+  data, tmp_path, monkeypatch
+):
+  whole = TrainLoop.run
+
+  def run(self, batches, num_steps):
+    if self._state.steps_done == 6:
+      weight = self._state.pair.generator.trainable_variables[-1]
+      weight.assign(weight * np.nan)
+      os.kill(os.getpid(), signal.SIGTERM)
+    return whole(self, batches, num_steps)
+
+  monkeypatch.setattr(TrainLoop, 'run', run)
+  with pytest.raises(errors.Interrupted, match='stopped at step 6 of 12'):
+    train(settings(checkpoint_every_s=0.0), data, tmp_path, Console())
+  assert json.loads((tmp_path / 'rollbacks.jsonl').read_text())['step'] == 7
 
 
 def test_the_first_operation_that_is_not_finite_is_named(data, tmp_path):

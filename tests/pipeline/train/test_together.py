@@ -1,5 +1,6 @@
 """Functions that run in step in processes of their own: real processes, real signals."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -15,6 +16,18 @@ from pipeline.train import together
 from tests.pipeline.train.clusters import in_step, members, met
 
 MINUTE = 1200  # twentieths of a second
+
+
+class SlowToRead:
+  """An argument that a process has read once it is allowed to."""
+
+  def __init__(self, path):
+    self.path = path
+
+  def __setstate__(self, state):
+    self.__dict__ = state
+    self.path.with_suffix('.reading').write_text('now')
+    assert reached(self.path.with_suffix('.allowed'))
 
 
 def ends(path):
@@ -46,6 +59,20 @@ def heeds_signals(path):
     if any(path.parent.glob('*.stop')):
       raise errors.Interrupted('stopped at step 7')
     time.sleep(0.05)
+
+
+def heeds_signals_late(slow):
+  heeds_signals(slow.path)
+
+
+def ends_at_a_signal(path):
+  with contextlib.suppress(errors.Interrupted):
+    heeds_signals(path)
+
+
+def dies_of_a_signal(path):
+  signal.signal(signal.SIGTERM, signal.SIG_DFL)
+  waits(path)
 
 
 def run(functions, folder):
@@ -107,29 +134,30 @@ def test_one_that_fails_ends_all(tmp_path, failing, kinds, own, told):
   assert gone(tmp_path / '0')
 
 
-def parent(member, function, path):
-  """Another process that runs a function of this module as a member; it exits as a run does."""
+def parent(member, function, path, argument='path'):
+  """A process that runs a function of this module as a member, as a run does in a terminal."""
   text = (
     'import pathlib, sys\n'
-    'from pipeline import errors\n'
+    'from pipeline import errors, signals\n'
     'from pipeline.train import together\n'
     'from pipeline.train.cluster import Member\n'
     f'from {__name__} import *\n'
     'if __name__ == "__main__":\n'
+    f'  path = pathlib.Path({str(path)!r})\n'
     '  try:\n'
-    f'    with met({member}) as peers:\n'
-    f'      together.run(peers, {function.__name__}, (pathlib.Path({str(path)!r}),))\n'
+    f'    with signals.handled_by_raising(), met({member}) as peers:\n'
+    f'      together.run(peers, {function.__name__}, ({argument},))\n'
     '  except errors.ForgelineError as error:\n'
     '    sys.exit(error.exit_code)\n'
   )
   script = path.with_suffix('.py')
   script.write_text(text)
   environment = os.environ | {'PYTHONPATH': str(pathlib.Path(__file__).parents[3])}
-  return subprocess.Popen([sys.executable, str(script)], env=environment)
+  return subprocess.Popen([sys.executable, str(script)], env=environment, start_new_session=True)
 
 
 def reached(path):
-  """Waits until a function has written its process's number."""
+  """Waits until something is written in a file."""
   for _ in range(MINUTE):
     if path.is_file() and path.read_text():
       return True
@@ -137,22 +165,58 @@ def reached(path):
   return False
 
 
-def test_a_signal_is_passed_on_until_all_have_stopped(tmp_path):
+def stopped(functions, folder, stop, argument='path'):
+  """Stops a worker by `stop(process)`; gives what the chief raised, and the worker's exit code."""
   chief, worker = members()
-  other = parent(worker, heeds_signals, tmp_path / '1')
+  other = parent(worker, functions[1], folder / '1', argument)
 
   def train():
     with met(chief) as peers:
-      together.run(peers, heeds_signals, (tmp_path / '0',))
+      together.run(peers, functions[0], (folder / '0',))
 
-  def stop():
-    assert reached(tmp_path / '1')
-    other.terminate()
+  outcome, _ = in_step([train, lambda: stop(other)])
+  return outcome, other.wait(60)
 
-  outcome, _ = in_step([train, stop])
+
+def terminate(folder):
+  def stop(process):
+    assert reached(folder / '0')
+    assert reached(folder / '1')
+    process.terminate()
+
+  return stop
+
+
+def test_a_signal_is_passed_on_until_all_have_stopped(tmp_path):
+  outcome, code = stopped([heeds_signals, heeds_signals], tmp_path, terminate(tmp_path))
   assert isinstance(outcome, errors.Interrupted)
   assert str(outcome) == 'stopped at step 7'
-  assert other.wait(60) == 42
+  assert code == 42
+
+
+def test_ctrl_c_in_a_terminal_while_the_process_still_imports(tmp_path):
+  def stop(process):
+    assert reached(tmp_path / '1.reading')
+    os.killpg(process.pid, signal.SIGINT)
+    (tmp_path / '1.allowed').write_text('now')
+
+  functions = [heeds_signals, heeds_signals_late]
+  outcome, code = stopped(functions, tmp_path, stop, 'SlowToRead(path)')
+  assert isinstance(outcome, errors.Interrupted)
+  assert str(outcome) == 'stopped at step 7'
+  assert code == 42
+
+
+def test_a_process_that_dies_of_a_signal_was_stopped(tmp_path):
+  outcome, code = stopped([waits, dies_of_a_signal], tmp_path, terminate(tmp_path))
+  assert isinstance(outcome, errors.Interrupted)
+  assert 'ended: the training process died with exit code -15' in str(outcome)
+  assert code == 42
+
+
+def test_a_signal_that_comes_too_late_stops_what_follows(tmp_path):
+  functions = [ends_at_a_signal, ends_at_a_signal]
+  assert stopped(functions, tmp_path, terminate(tmp_path)) == (None, 42)
 
 
 def test_a_child_does_not_outlive_its_parent(tmp_path):
