@@ -76,9 +76,10 @@ class Peers:
     """Keeps the connections open for the body; tells the others if it raises."""
     try:
       yield self
-    except Exception as error:
+    except BaseException as error:
+      kind = type(error) if isinstance(error, Exception) else errors.Interrupted  # by a signal
       reason = next(iter(str(error).splitlines()), '')
-      self.say(f'{self.member.name()} ended: {reason}', type(error).__name__)
+      self.say(f'{self.member.name()} ended: {reason}', kind.__name__)
       raise
     finally:
       for connection in self._connections.values():
@@ -170,7 +171,8 @@ def _admit(member: Member, caller: Connection, connections: dict[int, Connection
   elif index in connections and not wait([connections[index]], 0):
     refusal = f'TF_CONFIG: there is another {member.name(index)}. Give each its own index.'
   if refusal:
-    _send(caller, {'refusal': refusal})
+    with contextlib.suppress(OSError):  # it did not wait for that
+      _send(caller, {'refusal': refusal})
     caller.close()
   else:
     connections[index] = caller

@@ -1,12 +1,17 @@
 """How workers find each other and learn of each other's end: real sockets."""
 
+import concurrent.futures
 import contextlib
+import json
+import os
+import signal
 import socket
+import struct
 import threading
 
 import pytest
 
-from pipeline import errors
+from pipeline import errors, signals
 from pipeline.train.cluster import Member
 from pipeline.train.peers import joined
 from tests.pipeline.train.clusters import in_step, members, met
@@ -49,6 +54,23 @@ def test_a_failure_is_told_to_all():
     assert isinstance(error, errors.StorageError)
     assert 'worker 1 of 3' in str(error)
     assert str(error).endswith('ended: the disk is full')
+
+
+def test_a_worker_that_is_stopped_says_so():
+  chief, worker = members()
+
+  def listen():
+    with met(chief) as peers:
+      listened(peers)
+
+  with concurrent.futures.ThreadPoolExecutor() as threads:
+    listening = threads.submit(listen)
+    with pytest.raises(errors.Interrupted), signals.handled_by_raising(), met(worker):
+      os.kill(os.getpid(), signal.SIGTERM)
+    heard = listening.exception(timeout=60)
+  assert isinstance(heard, errors.Interrupted)
+  assert 'worker 1 of 2' in str(heard)
+  assert 'ended: stopped by SIGTERM. Finished stages are kept' in str(heard)
 
 
 @pytest.mark.parametrize('lost', [0, 1])
@@ -104,6 +126,20 @@ def test_a_worker_of_another_cluster_is_refused():
   assert in_step([lambda: take_part(chief), workers]) == [None, None]
 
 
+def test_a_stranger_that_does_not_wait_for_an_answer():
+  chief, worker = members()
+  hello = json.dumps({'index': 1, 'addresses': ['elsewhere:1']}).encode()
+
+  def callers():
+    for _ in range(10):
+      with _called(chief) as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        stranger.sendall(struct.pack('!i', len(hello)) + hello)
+    take_part(worker)
+
+  assert in_step([lambda: take_part(chief), callers]) == [None, None]
+
+
 def test_two_with_the_same_index():
   chief, worker, last = members(3)
   refused = threading.Event()
@@ -112,6 +148,8 @@ def test_two_with_the_same_index():
     try:
       take_part(worker)
     except errors.ConfigError as error:
+      if 'is not free' in str(error):  # the other looked at the same moment
+        return claim()
       refused.set()
       return str(error)
 
