@@ -1,14 +1,18 @@
 """SIGINT and SIGTERM as one request to stop."""
 
 import contextlib
+import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 
 from pipeline import errors
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_PATIENCE_S = 5.0  # with a call into C++, which Python can't leave
 
 
 class _Stop(BaseException):
@@ -17,21 +21,52 @@ class _Stop(BaseException):
 
 @contextlib.contextmanager
 def handled_by_raising() -> Iterator[None]:
-  """Turns both signals into `Interrupted` while the body runs, or after it at the latest."""
+  """Turns both signals into `Interrupted` while the body runs, or after it at the latest.
+
+  Where a call into C++ lasts, as when XLA compiles, the process ends as if that had been raised.
+  """
   received: list[str] = []
 
   def stop(number: int, _: FrameType | None) -> None:
-    name = signal.Signals(number).name
-    received.append(f'stopped by {name}. Finished stages are kept; the same command goes on.')
+    received.append(_said(number))
     raise _Stop(received[-1])
 
   try:
-    with _handlers(stop):
+    with _watched(received) as wakeup, _handlers(stop, wakeup):
       yield
   except _Stop as error:
     raise errors.Interrupted(str(error)) from error
   if received:  # something has caught even that
     raise errors.Interrupted(received[0])
+
+
+def _said(number: int) -> str:
+  name = signal.Signals(number).name
+  return f'stopped by {name}. Finished stages are kept; the same command goes on.'
+
+
+@contextlib.contextmanager
+def _watched(received: list[str]) -> Iterator[int]:
+  """Gives a file descriptor that is told of a signal before Python handles it."""
+  reader, writer = os.pipe()
+  os.set_blocking(writer, False)
+  threading.Thread(target=_end_if_stuck, args=(reader, received), daemon=True).start()
+  try:
+    yield writer
+  finally:
+    os.close(writer)
+
+
+def _end_if_stuck(reader: int, received: list[str]) -> None:
+  """Ends the process if a signal is not handled in time; returns when the body has ended."""
+  while (number := os.read(reader, 1)) and number[0] not in _SIGNALS:
+    pass
+  os.close(reader)
+  if number:
+    time.sleep(_PATIENCE_S)
+    if not received:
+      print(f'{errors.Interrupted.__name__}: {_said(number[0])}', file=sys.stderr, flush=True)
+      os._exit(errors.Interrupted.exit_code)
 
 
 @contextlib.contextmanager
@@ -74,13 +109,15 @@ def ignore() -> None:
 
 
 @contextlib.contextmanager
-def _handlers(handler: object) -> Iterator[None]:
+def _handlers(handler: object, wakeup: int = -1) -> Iterator[None]:
   if threading.current_thread() is not threading.main_thread():
     yield  # only the main thread may set handlers; the caller's own stay in force
     return
+  old_wakeup = signal.set_wakeup_fd(wakeup)
   old = {number: signal.signal(number, handler) for number in _SIGNALS}  # type: ignore[arg-type]
   try:
     yield
   finally:
+    signal.set_wakeup_fd(old_wakeup)
     for number, previous in old.items():
       signal.signal(number, previous)

@@ -1,6 +1,8 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 import tensorflow as tf
@@ -48,6 +50,30 @@ def test_code_that_catches_exceptions_is_left_at_once():
   with pytest.raises(errors.Interrupted), signals.handled_by_raising():
     code()
   assert not went_on
+
+
+def program(body):
+  """Runs code that sends itself SIGTERM; gives its exit code and what it wrote to stderr."""
+  script = (
+    'import os, signal, time\n'
+    'from pipeline import signals\n'
+    'signals._PATIENCE_S = 0.1\n'
+    'with signals.handled_by_raising(), signals.stop_requested():\n'
+    f'  {body}\n'
+  )
+  done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, timeout=60)
+  return done.returncode, done.stderr
+
+
+def test_a_call_that_python_can_not_leave_ends_the_process():
+  shell = 'exec > /dev/null 2>&1; kill -TERM $PPID; while kill -0 $PPID; do sleep 0.1; done'
+  body = f'with signals.handled_by_raising(): os.system("{shell}")'
+  assert program(body) == (42, f'Interrupted: {SAID}\n')
+
+
+def test_work_that_saves_first_has_the_time_it_takes():
+  body = 'os.kill(os.getpid(), signal.SIGTERM); time.sleep(1); raise SystemExit(7)'
+  assert program(body) == (7, '')
 
 
 def test_a_request_is_for_the_body_to_heed():
