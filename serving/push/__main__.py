@@ -2,14 +2,14 @@
 
   list      the versions of a model and their labels
   rollback  publishes an older version again under a new and higher number: the one before the
-            newest, or --version
+            newest, or --version; the label stable goes back to the older one
   canary    serves a version beside the stable one, under the label canary: the newest, or --version
   promote   makes a version the stable one: the canary, else the newest, or --version
 
 TF Serving follows the labels in SERVING_MODEL_DIR/models.config when it is started with
 --model_config_file=SERVING_MODEL_DIR/models.config --model_config_file_poll_wait_seconds=30
 --allow_version_labels_for_unavailable_models, and moves one only to a version that it has loaded:
-make it the canary first.
+make it the canary first, and promote it when it is served.
 Exit codes: 0 done, 2 a flag or a version is wrong, 6 a folder can't be read or written.
 """
 

@@ -3,7 +3,7 @@
 import datetime
 import hashlib
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import rich.box
 import rich.console
@@ -35,47 +35,80 @@ def show(folder: pathlib.Path, version: int | None = None) -> None:
 
 
 def rollback(folder: pathlib.Path, version: int | None = None) -> None:
-  """Publishes an older version under a new number; it becomes the stable one if there is one.
+  """Publishes an older version under a new number; a stable label goes back to the older one.
 
-  Without a version it is the one before the newest; not twice, for that would bring the bad one
-  back.
+  It does so at once if the older one is served; the new number can't have the label before a server
+  has loaded it. Without a version it is the one before the newest; not twice, for that would bring
+  the bad one back.
   """
   with labels.locked(_config_file(folder)):
-    source = _existing(folder, version) if version is not None else _before_newest(folder)
+    known, served = _labels(folder)
+    old = _before_newest(folder, served) if version is None else version
+    source = _existing(folder, old)
     number, path = publishing.publish(source, folder.parent, folder.name)
-    known = labels.read(_config_file(folder), folder.name)
     print(f'{source} is now {path} (version {number})')
-    if labels.STABLE in known:
-      _write(folder, known | {labels.STABLE: number})
+    if labels.STABLE not in known:
+      return
+    if old in served:
+      _write(folder, known | {labels.STABLE: old}, beside=[number])
+    else:
+      _write(folder, known, beside=[number])
+      _print_next('promote', number)
 
 
 def canary(folder: pathlib.Path, version: int | None = None) -> None:
-  """Labels a version, the newest unless told, as the canary; the stable one stays."""
+  """Labels a version, the newest unless told, as the canary; the stable one stays.
+
+  If there is a canary already, the new one is served first, and gets the label when told again.
+  """
   with labels.locked(_config_file(folder)):
     number = _known(folder, version)
-    known = labels.read(_config_file(folder), folder.name)
+    known, served = _labels(folder)
     if labels.STABLE not in known:
       raise ValueError(
         f'{folder.name} has no stable version to try version {number} beside. Name it first:'
         ' python -m serving.push promote --version=N.'
       )
-    _write(folder, known | {labels.CANARY: number})
+    if labels.CANARY in known and number not in served:
+      _write(folder, known, beside=[number])
+      _print_next('canary', number)
+    else:
+      _write(folder, known | {labels.CANARY: number})
 
 
 def promote(folder: pathlib.Path, version: int | None = None) -> None:
   """Labels a version as the stable one: that told, else the canary, else the newest."""
   with labels.locked(_config_file(folder)):
-    known = labels.read(_config_file(folder), folder.name)
+    known, served = _labels(folder)
     number = _known(folder, known.get(labels.CANARY) if version is None else version)
+    if labels.STABLE in known and number not in served:
+      raise ValueError(
+        f'Version {number} is not served, and a server moves a label only to a version that it has'
+        f' loaded. First: python -m serving.push canary --version={number}'
+      )
     if known.get(labels.CANARY) == number:
       del known[labels.CANARY]
     _write(folder, known | {labels.STABLE: number})
 
 
-def _write(folder: pathlib.Path, versions: Mapping[str, int]) -> None:
-  labels.write(_config_file(folder), folder, versions)
-  named = ', '.join(f'{label} is version {number}' for label, number in sorted(versions.items()))
-  print(f'{_config_file(folder)}: {named}')
+def _labels(folder: pathlib.Path) -> tuple[dict[str, int], set[int]]:
+  """The labels, and the versions that are served for them."""
+  config_file = _config_file(folder)
+  return labels.read(config_file, folder.name), labels.served(config_file, folder.name)
+
+
+def _write(folder: pathlib.Path, versions: Mapping[str, int], beside: Collection[int] = ()) -> None:
+  labels.write(_config_file(folder), folder, versions, beside)
+  named = [f'{label} is version {number}' for label, number in sorted(versions.items())]
+  named += [f'version {number} is served beside' for number in beside]
+  print(f'{_config_file(folder)}: {", ".join(named)}')
+
+
+def _print_next(command: str, number: int) -> None:
+  print(
+    f'A server moves a label only to a version that it has loaded. When it serves version {number}:'
+    f' python -m serving.push {command} --version={number}'
+  )
 
 
 def _config_file(folder: pathlib.Path) -> pathlib.Path:
@@ -105,16 +138,19 @@ def _known(folder: pathlib.Path, version: int | None) -> int:
   return version
 
 
-def _before_newest(folder: pathlib.Path) -> pathlib.Path:
-  paths = list(_versions(folder).values())
+def _before_newest(folder: pathlib.Path, served: Collection[int]) -> int:
+  """Of the versions that are served, if labels choose them: nobody was given the others."""
+  paths = _versions(folder)
   if len(paths) < 2:
-    raise ValueError(f'{folder} holds no version but {paths[-1].name}: nothing to go back to.')
-  digests = [_digest(path) for path in paths]
-  if digests[-1] in digests[:-1]:
+    raise ValueError(f'{folder} holds no version but {max(paths)}: nothing to go back to.')
+  numbers = [number for number in paths if number in served]
+  *_, old, newest = numbers if len(numbers) > 1 else paths
+  if _digest(paths[newest]) in [_digest(paths[number]) for number in paths if number < newest]:
     raise ValueError(
-      f'{paths[-1]} is a version that came back already. Name the one to go back to with --version.'
+      f'{paths[newest]} is a version that came back already. Name the one to go back to with'
+      ' --version.'
     )
-  return paths[-2]
+  return old
 
 
 def _files(path: pathlib.Path) -> list[pathlib.Path]:

@@ -1,15 +1,16 @@
 """Labels of versions, in the text file that TF Serving reads with --model_config_file.
 
 A client that asks for a label follows it from version to version. The file names the versions that
-are served: those with a label, and the stable one before, which the server needs until it has
-loaded the new one and moves the label. It holds all models of a folder; what it says of others is
+are served: those with a label, the stable one before, so that the label can go back to it at once,
+and one that is loaded to get a label later. A server that reads a label moved to a version that it
+has not loaded refuses the whole file. It holds all models of a folder; what it says of others is
 kept.
 """
 
 import contextlib
 import fcntl
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from google.protobuf import text_format
@@ -41,13 +42,19 @@ def served(config_file: pathlib.Path, model_name: str) -> set[int]:
   return set(found[0].model_version_policy.specific.versions) if found else set()
 
 
-def write(config_file: pathlib.Path, folder: pathlib.Path, labels: Mapping[str, int]) -> None:
+def write(
+  config_file: pathlib.Path,
+  folder: pathlib.Path,
+  labels: Mapping[str, int],
+  beside: Collection[int] = (),
+) -> None:
   """Sets the labels of a model, and serves their versions.
 
   Args:
     config_file: made if it is missing; comments in it are lost.
     folder: of the model's versions, named as the model.
     labels: version of each label, the stable one among them.
+    beside: versions to serve without a label.
 
   Raises:
     ValueError: the file is no configuration of TF Serving.
@@ -58,7 +65,7 @@ def write(config_file: pathlib.Path, folder: pathlib.Path, labels: Mapping[str, 
     model = _models(config).add(
       name=folder.name, base_path=str(folder.resolve()), model_platform='tensorflow'
     )
-  versions = {*labels.values(), model.version_labels.get(STABLE, labels[STABLE])}
+  versions = {*labels.values(), *beside, model.version_labels.get(STABLE, labels[STABLE])}
   model.version_labels.clear()
   model.version_labels.update(labels)
   model.model_version_policy.Clear()

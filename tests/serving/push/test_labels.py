@@ -57,13 +57,20 @@ def test_the_stable_version_before_is_served_until_the_next_change(config_file: 
   folder = config_file.parent / 'digits'
   for known, served in (
     ({'stable': 3, 'canary': 4}, {3, 4}),
-    ({'stable': 4}, {3, 4}),  # a server moves the label when it has loaded version 4
+    ({'stable': 4}, {3, 4}),  # the label may go back at once
     ({'stable': 4, 'canary': 5}, {4, 5}),
     ({'stable': 4, 'canary': 6}, {4, 6}),
   ):
     labels.write(config_file, folder, known)
     assert labels.read(config_file, 'digits') == known
     assert labels.served(config_file, 'digits') == served
+
+
+def test_a_version_may_be_served_without_a_label(config_file: pathlib.Path):
+  folder = config_file.parent / 'digits'
+  labels.write(config_file, folder, {'stable': 3}, beside=[5, 4])
+  assert labels.read(config_file, 'digits') == {'stable': 3}
+  assert labels.served(config_file, 'digits') == {3, 4, 5}
 
 
 def test_a_file_of_another_kind_is_named_and_left_alone(config_file: pathlib.Path):

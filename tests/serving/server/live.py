@@ -1,5 +1,6 @@
 """A server in a process of its own, and clients for it."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -151,6 +152,17 @@ class Server(Process):
     response = self.model.GetModelStatus(request, _TIMEOUT_S)
     names = get_model_status_pb2.ModelVersionStatus.State.Name
     return {s.version: names(s.state) for s in response.model_version_status}
+
+  def wait_for_label(self, label: str, version: int) -> None:
+    """Waits until this version answers to the label."""
+    request = predict_request('', seed=np.array([1]), label=np.array([0]))
+    request.model_spec.version_label = label
+    end_s, found = time.monotonic() + _TIMEOUT_S, None
+    while found != version:
+      assert time.monotonic() < end_s, (found, self.new_lines())
+      time.sleep(0.05)
+      with contextlib.suppress(grpc.RpcError):  # the label is not known yet
+        found = self.prediction.Predict(request, _TIMEOUT_S).model_spec.version.value
 
   def wait_for_states(self, **expected: str) -> None:
     """Waits for states like `v2='AVAILABLE'`."""

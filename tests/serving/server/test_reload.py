@@ -7,6 +7,9 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_serving.apis import model_management_pb2
 
+from serving import push
+from serving.push import __main__ as push_command
+from serving.push import labels
 from serving.server import config_files, lifetime
 from serving.server.errors import ServingError, invalid
 from serving.server.options import Options, StartError
@@ -135,3 +138,39 @@ def test_file_is_followed(odd_model: pathlib.Path, tmp_path: pathlib.Path):
     assert server.rest('/v1/models/other')[0] == 200
   finally:
     assert server.stop() == 0
+
+
+@pytest.mark.slow
+def test_labels_of_the_push_command_are_followed(saved_model: pathlib.Path, tmp_path: pathlib.Path):
+  def publish(number: int) -> None:
+    new = shutil.copytree(saved_model, tmp_path / f'new{number}')
+    (new / 'number').write_text(str(number))  # or a rollback would find all versions the same
+    assert push.publish(new, tmp_path, live.NAME)[0] == number
+
+  def change(command: str) -> None:
+    assert push_command.main([command, f'--serving_model_dir={tmp_path}']) == 0
+
+  publish(1)
+  change('promote')
+  server = live.Server(
+    None,
+    f'--model_config_file={tmp_path / labels.FILE}',
+    '--model_config_file_poll_wait_seconds=1',
+    '--allow_version_labels_for_unavailable_models',
+  )
+  try:
+    server.wait_for('Serving digits version 1')
+    publish(2)
+    change('canary')
+    server.wait_for_label('canary', 2)
+    server.wait_for_label('stable', 1)
+    change('promote')
+    server.wait_for_label('stable', 2)
+    change('rollback')
+    server.wait_for_label('stable', 1)
+    server.wait_for_states(v1='AVAILABLE', v2='AVAILABLE', v3='AVAILABLE')
+    change('promote')
+    server.wait_for_label('stable', 3)
+  finally:
+    assert server.stop() == 0
+  assert not [line for line in server.lines if 'was not applied' in line]
