@@ -3,6 +3,8 @@
 import pathlib
 import shlex
 
+from serving import docker
+
 _SAVE = (
   'import base64, json, sys; '
   'sys.stdout.buffer.write(base64.b64decode(json.load(sys.stdin)["outputs"][0]["b64"]))'
@@ -33,8 +35,8 @@ def serve_with_docker(model_name: str, base: str) -> str:
   """Starts TensorFlow Serving in its official container; `base` as in `serve_here`."""
   mount = shlex.quote(base) if base.startswith('/') else f'"$PWD"/{shlex.quote(base)}'
   return (
-    f'docker run --rm -p 8500:8500 -p 8501:8501 -v {mount}:/models/{model_name}'
-    f' -e MODEL_NAME={model_name} tensorflow/serving'
+    'docker run --rm -p 127.0.0.1:8500:8500 -p 127.0.0.1:8501:8501'
+    f' -v {mount}:/models/{model_name} -e MODEL_NAME={model_name} {docker.IMAGE}'
   )
 
 

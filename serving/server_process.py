@@ -9,14 +9,15 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from typing import IO
 
+from serving import docker
 from serving.client import Client, ClientError
 from serving.server import __main__ as embedded
 
 _BINARY = 'tensorflow_model_server'
-_IMAGE = 'tensorflow/serving'
 _TRIES = 2  # another process may take a port between its choice and its use
 _START_S, _GRACE_S, _POLL_S = 300.0, 30.0, 1.0
 
@@ -36,7 +37,8 @@ class Server:
 
 def program(binary: str = '') -> str:
   """The command that `running` takes as the server, for people."""
-  return ' '.join(_command(pathlib.Path('MODEL_DIR'), binary)).replace(sys.executable, 'python')
+  command = _command(pathlib.Path('MODEL_DIR'), binary, 'NAME')
+  return ' '.join(command).replace(sys.executable, 'python')
 
 
 @contextlib.contextmanager
@@ -52,11 +54,12 @@ def running(model_dir: pathlib.Path, binary: str = '', *flags: str) -> Iterator[
   Raises:
     ServerProcessError: it ended, or was not ready in 5 minutes.
   """
-  command = [*_command(model_dir, binary), *flags]
+  container = f'forgeline-{uuid.uuid4().hex}'
+  command = [*_command(model_dir, binary, container), *flags]
   with tempfile.TemporaryFile() as log:
     for _ in range(_TRIES):
       ports = _free_ports()
-      with _started(command, model_dir, ports, log) as process:
+      with _started(command, model_dir, ports, log, container) as process:
         if _is_ready(process, model_dir.name, ports[0]):
           grpc_address, rest_address = (f'localhost:{port}' for port in ports)
           yield Server(grpc_address, rest_address, process.pid)
@@ -64,27 +67,21 @@ def running(model_dir: pathlib.Path, binary: str = '', *flags: str) -> Iterator[
     raise ServerProcessError(f'{command[0]} did not come up. It said: {_last_line(log)}')
 
 
-def _command(model_dir: pathlib.Path, binary: str) -> list[str]:
+def _command(model_dir: pathlib.Path, binary: str, container: str) -> list[str]:
   if binary or shutil.which(_BINARY):
     return [binary or _BINARY]
-  if _has_image():
-    mount = f'{model_dir}:{model_dir}:ro'
-    docker = ['docker', 'run', '--rm', '--network=host', '--volume', mount]
-    return [*docker, f'--entrypoint={_BINARY}', _IMAGE]
+  if docker.has_image():
+    return docker.command(container, model_dir, _BINARY)
   return [sys.executable, '-m', embedded.__package__]
-
-
-def _has_image() -> bool:
-  """Whether a Docker engine runs here and has the image; it is not fetched for this."""
-  if not shutil.which('docker'):
-    return False
-  inspect = ['docker', 'image', 'inspect', _IMAGE]
-  return subprocess.run(inspect, capture_output=True, check=False).returncode == 0
 
 
 @contextlib.contextmanager
 def _started(
-  command: Sequence[str], model_dir: pathlib.Path, ports: Sequence[int], log: IO[bytes]
+  command: Sequence[str],
+  model_dir: pathlib.Path,
+  ports: Sequence[int],
+  log: IO[bytes],
+  container: str,
 ) -> Iterator['subprocess.Popen[bytes]']:
   flags = [
     f'--port={ports[0]}',
@@ -106,6 +103,8 @@ def _started(
     except subprocess.TimeoutExpired:
       process.kill()
       process.wait()
+    if command[0] == docker.PROGRAM:  # which may have ended without its container
+      docker.remove(container)
 
 
 def _is_ready(process: 'subprocess.Popen[bytes]', model_name: str, port: int) -> bool:

@@ -12,6 +12,9 @@ import yaml
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
+from pipeline import next_steps
+from serving import docker
+
 ROOT = pathlib.Path(__file__).parent.parent.parent
 CONFIGS = ROOT / 'configs' / 'serving'
 
@@ -70,9 +73,27 @@ def test_nothing_runs_as_root_or_writes_its_own_disk():
   assert pod['securityContext']['runAsNonRoot']
   assert container['securityContext']['readOnlyRootFilesystem']
   assert not container['securityContext']['allowPrivilegeEscalation']
-  assert compose()['services']['serving']['read_only']
+  serving = compose()['services']['serving']
+  assert serving['read_only']
+  assert serving['tmpfs'] == ['/tmp']
   dockerfile = (ROOT / 'Dockerfile').read_text(encoding='utf-8')
   assert dockerfile.count('USER 10001') == dockerfile.count('\nFROM ') == 2
+
+
+def test_every_place_names_the_same_image():
+  for path in (ROOT / 'Dockerfile', ROOT / 'README.md', ROOT / 'serving' / 'README.md'):
+    named = re.findall(r'tensorflow/serving\S*', path.read_text(encoding='utf-8'))
+    assert set(named) == {docker.IMAGE}, path
+  assert next_steps.serve_with_docker('digits', 'serving_models/digits').endswith(docker.IMAGE)
+
+
+def test_every_port_of_docker_run_is_of_this_machine_alone():
+  paths = ROOT / 'Dockerfile', ROOT / 'README.md', ROOT / 'serving' / 'README.md'
+  texts = [path.read_text(encoding='utf-8') for path in paths]
+  for text in (*texts, next_steps.serve_with_docker('digits', 'serving_models/digits')):
+    ports = re.findall(r' -p (\S+:\d+)', text)
+    assert ports
+    assert all(port.startswith('127.0.0.1:') for port in ports)
 
 
 def test_every_port_of_compose_is_of_this_machine_alone():

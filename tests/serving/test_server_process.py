@@ -1,10 +1,30 @@
+import json
 import pathlib
 import sys
 
 import pytest
 
-from serving import server_process
+from serving import docker, server_process
 from serving.client import Client, ServerUnavailableError
+
+DOCKER = """#!{python}
+# Notes what it is asked. `run` leaves the server to a process that outlives it, as an engine does,
+# and is deaf to SIGTERM; `rm` ends that process.
+import json, os, pathlib, signal, subprocess, sys
+
+arguments, pid = sys.argv[1:], pathlib.Path(__file__).with_name('pid')
+with pathlib.Path(__file__).with_name('asked').open('a') as file:
+  file.write(json.dumps(arguments) + '\\n')
+if arguments[0] == 'run':
+  signal.signal(signal.SIGTERM, signal.SIG_IGN)
+  flags = arguments[arguments.index('{image}') + 1 :]
+  command = [sys.executable, '-m', 'serving.server', *flags]
+  server = subprocess.Popen(command, start_new_session=True)
+  pid.write_text(str(server.pid))
+  server.wait()
+elif arguments[0] == 'rm':
+  os.kill(int(pid.read_text()), signal.SIGKILL)
+"""
 
 
 def test_the_embedded_server_where_there_is_no_other(monkeypatch: pytest.MonkeyPatch):
@@ -35,11 +55,17 @@ def test_a_program_that_does_not_serve_is_one_line(tmp_path: pathlib.Path, text,
     pass
 
 
-@pytest.mark.slow
-def test_a_named_program_serves_and_is_ended(saved_model: pathlib.Path, tmp_path: pathlib.Path):
+def served(saved_model: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+  """A folder that holds the model as version 1."""
   model_dir = tmp_path / 'tiny'
   model_dir.mkdir()
   (model_dir / '1').symlink_to(saved_model)
+  return model_dir
+
+
+@pytest.mark.slow
+def test_a_named_program_serves_and_is_ended(saved_model: pathlib.Path, tmp_path: pathlib.Path):
+  model_dir = served(saved_model, tmp_path)
   program = tmp_path / 'model_server'
   program.write_text(f'#!/bin/sh\nexec {sys.executable} -m serving.server "$@"\n')
   program.chmod(0o755)
@@ -48,5 +74,31 @@ def test_a_named_program_serves_and_is_ended(saved_model: pathlib.Path, tmp_path
     Client(server.rest_address, model_name='tiny', protocol='rest') as client,
   ):
     assert client.status()[0].state == 'AVAILABLE'
+  with pytest.raises(ServerUnavailableError):
+    Client(server.rest_address, model_name='tiny', protocol='rest', timeout_s=2).status()
+
+
+@pytest.mark.slow
+def test_a_container_is_gone_afterwards(
+  saved_model: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+  model_dir = served(saved_model, tmp_path)
+  bin_dir = tmp_path / 'bin'
+  bin_dir.mkdir()
+  (bin_dir / 'docker').write_text(DOCKER.format(python=sys.executable, image=docker.IMAGE))
+  (bin_dir / 'docker').chmod(0o755)
+  monkeypatch.setenv('PATH', str(bin_dir))
+  monkeypatch.setattr(server_process, '_GRACE_S', 1)
+  with (
+    server_process.running(model_dir) as server,
+    Client(server.rest_address, model_name='tiny', protocol='rest') as client,
+  ):
+    assert client.status()[0].state == 'AVAILABLE'
+  asked = [json.loads(line) for line in (bin_dir / 'asked').read_text().splitlines()]
+  inspect, run, remove = asked
+  assert inspect == ['image', 'inspect', docker.IMAGE]
+  (name,) = (flag.removeprefix('--name=') for flag in run if flag.startswith('--name='))
+  assert remove == ['rm', '--force', name]
+  assert {'--rm', '--init', '--network=host', f'--volume={model_dir}:{model_dir}:ro'} < set(run)
   with pytest.raises(ServerUnavailableError):
     Client(server.rest_address, model_name='tiny', protocol='rest', timeout_s=2).status()
