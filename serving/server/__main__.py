@@ -34,4 +34,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-  sys.exit(main())
+  os._exit(main())  # sys.exit would wait for threads that compute requests whose grace is over

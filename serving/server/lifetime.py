@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -21,8 +22,12 @@ from serving.server.models import Models
 from serving.server.options import Options, StartError
 from serving.server.rest_api import RestApi
 from serving.server.rest_service import RestService
+from serving.server.stop import Stop
 
-_GRACE_S = 20.0  # for requests that run when the server is told to stop; Kubernetes allows 30
+# For requests that run when the server is told to stop. Kubernetes allows 30 unless told, and
+# configs/serving/kubernetes/deployment.yaml 55.
+_GRACE_S = 20.0
+_CANCEL_S = 1.0  # for those that took longer to be given up
 _METRICS_PATH = '/monitoring/prometheus/metrics'
 _log = logging.getLogger(__name__)
 
@@ -34,9 +39,9 @@ async def serve(options: Options) -> None:
     StartError: a port is taken (1), or a configuration file is wrong or a model can't be loaded
       (255).
   """
-  stop = asyncio.Event()
+  stop = Stop(_GRACE_S)
   for number in (signal.SIGTERM, signal.SIGINT):
-    asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    asyncio.get_running_loop().add_signal_handler(number, stop.tell)
   config, inference = _config(options), Inference(Models(), Metrics(), options)
   monitoring = config_files.read_at_start(options.monitoring_config_file, MonitoringConfig)
   loader = Loader(options, inference.metrics)
@@ -47,13 +52,12 @@ async def serve(options: Options) -> None:
   )
   try:
     if await asyncio.to_thread(_load, served, config, stop):
-      async with _listening(options, inference, served, _metrics_path(monitoring)):
+      async with _listening(options, inference, served, stop, _metrics_path(monitoring)):
         print(_ready_line(options, inference.models), flush=True)
         await _reload_until(stop, options, served)
         _log.info('Stopping: no new requests, %g s for those that run', _GRACE_S)
   finally:
-    await asyncio.to_thread(served.stop, _GRACE_S)
-    await asyncio.to_thread(loader.stop)
+    await _unload(served, stop)
 
 
 def _config(options: Options) -> ModelServerConfig:
@@ -62,25 +66,25 @@ def _config(options: Options) -> ModelServerConfig:
   return config_files.read_at_start(options.model_config_file, ModelServerConfig)
 
 
-def _load(served: ModelSet, config: ModelServerConfig, stop: asyncio.Event) -> bool:
+def _load(served: ModelSet, config: ModelServerConfig, stop: Stop) -> bool:
   """Waits for the first version of every model; False if the server was told to stop before."""
   try:
     new = served.apply(config)
-    model_set.wait_until_available(new, 'servable', lambda: not stop.is_set())
+    model_set.wait_until_available(new, 'servable', lambda: not stop.is_told())
   except ServingError as error:
-    if stop.is_set():
+    if stop.is_told():
       return False
     raise StartError(f'Failed to start server. Error: {error}', 255) from error
   return True
 
 
-async def _reload_until(stop: asyncio.Event, options: Options, served: ModelSet) -> None:
+async def _reload_until(stop: Stop, options: Options, served: ModelSet) -> None:
   """Reads the configuration file again and again, if asked for."""
   period_s = options.model_config_file_poll_wait_seconds
   if not options.model_config_file or period_s <= 0:
     await stop.wait()
   trouble = ''
-  while not stop.is_set():
+  while not stop.is_told():
     with contextlib.suppress(TimeoutError):
       await asyncio.wait_for(stop.wait(), period_s)
       return
@@ -100,7 +104,7 @@ def _reload(options: Options, served: ModelSet, trouble: str) -> str:
 
 @contextlib.asynccontextmanager
 async def _listening(
-  options: Options, inference: Inference, served: ModelSet, metrics_path: str
+  options: Options, inference: Inference, served: ModelSet, stop: Stop, metrics_path: str
 ) -> AsyncIterator[None]:
   """Both protocols on their ports; leaving it lets the running requests end."""
   timeout_s = options.rest_api_timeout_in_ms / 1e3
@@ -125,9 +129,17 @@ async def _listening(
   finally:
     if http_server is not None:
       http_server.close()
-    stopped = grpc_server.stop(_GRACE_S)
-    await runner.cleanup()
-    await asyncio.to_thread(stopped.wait)
+    stopped = grpc_server.stop(stop.left_s())
+    with contextlib.suppress(TimeoutError):  # aiohttp takes up to twice its own
+      await asyncio.wait_for(runner.cleanup(), stop.left_s())
+    await asyncio.to_thread(stopped.wait, stop.left_s() + _CANCEL_S)
+
+
+async def _unload(served: ModelSet, stop: Stop) -> None:
+  """In a thread that may be left behind: TensorFlow waits for operations that it can't cancel."""
+  thread = threading.Thread(target=served.stop, args=[stop.deadline_s], daemon=True)
+  thread.start()
+  await asyncio.to_thread(thread.join, stop.left_s() + _CANCEL_S)
 
 
 def _metrics_path(monitoring: Any) -> str:

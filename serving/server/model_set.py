@@ -65,10 +65,10 @@ class ModelSet:
       self._models.replace(self._served, labels)
     return started
 
-  def stop(self, grace_s: float) -> None:
-    """Unloads every model."""
+  def stop(self, deadline_s: float) -> None:
+    """Unloads every model; requests that last until `deadline_s`, monotonic, are cancelled."""
     for model in list(self._served.values()):
-      model.stop(grace_s)
+      model.stop(deadline_s)
 
   def _follow(self, config: ModelConfig) -> ModelVersions:
     path, choose = (

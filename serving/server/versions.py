@@ -94,13 +94,13 @@ class ModelVersions:
     self._configured = True
     self._wake.set()
 
-  def stop(self, grace_s: float) -> None:
-    """Unloads everything; requests that last longer are cancelled."""
+  def stop(self, deadline_s: float) -> None:
+    """Unloads everything; requests that last until `deadline_s`, monotonic, are cancelled."""
     self._stop.set()
     self._wake.set()
     for version in self._all():
       if version.state == AVAILABLE:
-        self._unload(version, grace_s)
+        self._unload(version, max(0.0, deadline_s - time.monotonic()))
 
   @contextlib.contextmanager
   def use(self, number: int | None) -> Iterator[Servable]:

@@ -85,8 +85,8 @@ class Process:
   def signal(self, number: int) -> None:
     self._process.send_signal(number)
 
-  def exit_code(self) -> int:
-    code = self._process.wait(_TIMEOUT_S)
+  def exit_code(self, timeout_s: float = _TIMEOUT_S) -> int:
+    code = self._process.wait(timeout_s)
     assert self._process.stdout is not None
     if self._process.stdout.closed:  # asked before
       return code

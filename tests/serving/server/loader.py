@@ -11,16 +11,17 @@ class Loader:
 
   def __init__(self) -> None:
     self.events: list[str] = []
+    self.graces_s: list[float | None] = []
 
   def __call__(self, name: str, version: int, path: pathlib.Path) -> 'Loader._Loaded':
     self.events.append(f'load {version}')
     if not (path / 'good').exists():
       raise ServingError(Code.DATA_LOSS, f'{version} is damaged')
-    return Loader._Loaded(version, self.events)
+    return Loader._Loaded(version, self)
 
   class _Loaded:
-    def __init__(self, version: int, events: list[str]) -> None:
-      self.version, self._events, self.num_users = version, events, 0
+    def __init__(self, version: int, loader: 'Loader') -> None:
+      self.version, self._loader, self.num_users = version, loader, 0
 
     @contextlib.contextmanager
     def in_use(self):
@@ -29,4 +30,5 @@ class Loader:
       self.num_users -= 1
 
     def close(self, timeout_s: float | None = None) -> None:
-      self._events.append(f'close {self.version}')
+      self._loader.events.append(f'close {self.version}')
+      self._loader.graces_s.append(timeout_s)

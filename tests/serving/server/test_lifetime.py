@@ -1,3 +1,5 @@
+import contextlib
+import http.client
 import pathlib
 import shutil
 import signal
@@ -8,8 +10,10 @@ import urllib.error
 import grpc
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from serving import push
+from serving.server import lifetime
 from tests.serving.server import live
 
 ONE = {'seed': np.array([1]), 'label': np.array([0])}
@@ -111,3 +115,44 @@ def test_running_requests_end_well_after_sigterm(odd_model: pathlib.Path, tmp_pa
   with pytest.raises(urllib.error.URLError):
     server.rest('/v1/models/digits')
   server.channel.close()
+
+
+def save_endless_model(path: pathlib.Path) -> None:
+  """One operation that takes as long as one likes, and that nothing can interrupt."""
+
+  @tf.function(input_signature=[tf.TensorSpec([], tf.int32, 'length')])
+  def compare(length: tf.Tensor) -> dict[str, tf.Tensor]:
+    first, second = (tf.sparse.from_dense(tf.fill([1, length], value)) for value in (1, 2))
+    return {'out': tf.edit_distance(first, second)}
+
+  module = tf.Module()
+  module.compare = compare
+  tf.saved_model.save(module, str(path), {'serving_default': compare.get_concrete_function()})
+
+
+@pytest.mark.slow
+def test_requests_that_do_not_end_are_given_up_after_the_grace(tmp_path: pathlib.Path):
+  save_endless_model(tmp_path / '1')
+  server = live.Server(tmp_path, '--rest_api_timeout_in_ms=0')
+  length = 2_000_000
+
+  def ask_rest() -> None:
+    with contextlib.suppress(OSError, http.client.HTTPException):
+      server.rest('/v1/models/digits:predict', {'inputs': length})
+
+  try:
+    server.wait_for('Serving')
+    request = live.predict_request('', length=np.array(length, np.int32))
+    over_grpc = server.prediction.Predict.future(request)
+    over_rest = threading.Thread(target=ask_rest)
+    over_rest.start()
+    over_rest.join(1)  # under way, not done
+    assert over_rest.is_alive()
+    server.signal(signal.SIGTERM)
+    assert server.exit_code(2 * lifetime._GRACE_S) == 0
+    assert over_grpc.exception(60) is not None
+    over_rest.join(60)
+    assert not over_rest.is_alive()
+  finally:
+    server.signal(signal.SIGKILL)
+    server.stop()

@@ -78,7 +78,7 @@ class Busy:
     self.model.go.set()
     self.channel.close()
     self.server.stop(60).wait(60)
-    self.versions.stop(60)
+    self.versions.stop(time.monotonic() + 60)
 
 
 @pytest.mark.parametrize('enabled', [True, False])

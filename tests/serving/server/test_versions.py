@@ -151,6 +151,17 @@ def test_asked_for_version_must_be_served(model: Model):
     pass
 
 
+def test_versions_get_what_is_left_of_the_grace(model: Model):
+  model.push(1)
+  model.tick()
+  model.stop(time.monotonic() + 3600)
+  late = Model(model.base)
+  late.tick()
+  late.stop(time.monotonic() - 1)
+  assert 0 < model.loader.graces_s[0] <= 3600
+  assert late.loader.graces_s == [0]
+
+
 @pytest.mark.parametrize('poll_s', [0, -1])
 def test_thread_looks_once_or_never(tmp_path: pathlib.Path, poll_s: int):
   model = Model(tmp_path, poll_s=poll_s)
