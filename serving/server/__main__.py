@@ -2,7 +2,8 @@
 
 Flags are named and preset as those of `tensorflow_model_server`, except that the server listens on
 this machine alone unless --host says otherwise. Exit codes: 0 after SIGTERM or SIGINT, 1 a port is
-taken, 2 a flag is wrong, 255 a configuration file is wrong or a model could not be loaded.
+taken, 2 a flag is wrong, 255 flags contradict each other, a configuration file is wrong or a model
+could not be loaded.
 """
 
 import asyncio
@@ -17,10 +18,10 @@ from serving.server.options import StartError
 
 def main(arguments: Sequence[str] | None = None) -> int:
   """Runs the server; returns the exit code."""
-  options = flags.parse(arguments)
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
   logging.basicConfig(level=logging.INFO, format='%(asctime)s %(levelname).1s %(message)s')
   try:
+    options = flags.parse(arguments)
     for port in (options.port, options.rest_api_port):
       ports.check_free(options.host, port)
     from serving.server import lifetime  # here, because TensorFlow takes seconds to import
@@ -28,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger('tensorflow').setLevel(logging.ERROR)
     asyncio.run(lifetime.serve(options))
   except StartError as error:
-    print(error, file=sys.stderr)
+    for stream in (sys.stderr, sys.stdout):  # the second is that of tensorflow_model_server
+      print(error, file=stream, flush=True)
     return error.exit_code
   return 0
 

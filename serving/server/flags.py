@@ -6,7 +6,8 @@ import importlib.metadata
 import sys
 from collections.abc import Sequence
 
-from serving.server.options import Options
+from serving.server.errors import invalid
+from serving.server.options import Options, StartError
 
 _HELP = {
   'host': 'address to listen on (tensorflow_model_server has 0.0.0.0 and no such flag)',
@@ -65,12 +66,19 @@ _REFUSED = {  # flag -> why going on without it would be wrong
   'platform_config_file': 'It would replace what other flags say. Use those flags.',
   'mixed_precision': 'It would change numbers. Export the model in that precision.',
 }
+_NO_MODEL = 'Both server_options.model_base_path and server_options.model_config_file are empty!'
+_NO_BATCHING = (
+  'server_options.batching_parameters_file is set without setting server_options.enable_batching'
+  ' to true.'
+)
+_ONE_PORT = 'server_options.http_port cannot be same as grpc_port.'
 
 
 def parse(arguments: Sequence[str] | None) -> Options:
   """The options that flags ask for; unknown flags are printed and passed over, as TF Serving does.
 
   Raises:
+    StartError: 255, as TF Serving words it: no model is named, or flags contradict each other.
     SystemExit: 2, a flag is wrong; 0 after --version.
   """
   parser = _parser()
@@ -80,18 +88,19 @@ def parse(arguments: Sequence[str] | None) -> Options:
     parser.exit()
   for flag in unknown:
     print(_note(parser, flag), file=sys.stderr)
+  if values.port and values.port == values.rest_api_port:
+    print(f'{_ONE_PORT} Choose another --rest_api_port: REST is not served.', file=sys.stderr)
+    values.rest_api_port = 0
   options = Options(**{field.name: getattr(values, field.name) for field in _FIELDS})
   if not (options.model_base_path or options.model_config_file):
-    parser.error(
-      '--model_base_path is missing. Name the folder that the pipeline pushed to, or give'
-      ' --model_config_file.'
-    )
+    raise _failed(f'{_NO_MODEL} Name the folder that the pipeline pushed to: --model_base_path=DIR')
   if options.batching_parameters_file and not options.enable_batching:
-    parser.error(
-      'server_options.batching_parameters_file is set without setting'
-      ' server_options.enable_batching to true.'
-    )
+    raise _failed(_NO_BATCHING)
   return options
+
+
+def _failed(message: str) -> StartError:
+  return StartError(f'Failed to start server. Error: {invalid(message)}', 255)
 
 
 _FIELDS = dataclasses.fields(Options)

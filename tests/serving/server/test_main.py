@@ -79,18 +79,45 @@ def test_configuration_file_stands_for_a_model():
 @pytest.mark.parametrize(
   'flags',
   [
-    [],
     [BASE, '--port=x'],
     [BASE, '--enable_model_warmup=maybe'],
     [BASE, '--use_alts_credentials'],
     [BASE, '--platform_config_file=x'],
-    [BASE, '--batching_parameters_file=x'],
   ],
 )
 def test_wrong_flags_end_with_2(flags: list[str], capsys: pytest.CaptureFixture):
   with pytest.raises(SystemExit, match='2'):
     parse(flags)
   assert 'Traceback' not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+  ('flags', 'said'),
+  [
+    ([], 'Both server_options.model_base_path and server_options.model_config_file are empty!'),
+    (
+      [BASE, '--batching_parameters_file=x'],
+      'server_options.batching_parameters_file is set without setting'
+      ' server_options.enable_batching to true.',
+    ),
+  ],
+)
+def test_no_model_and_contradictions_end_as_tf_serving_does(
+  flags: list[str], said: str, capsys: pytest.CaptureFixture
+):
+  assert main(flags) == 255
+  printed = capsys.readouterr()
+  assert printed.out.startswith(f'Failed to start server. Error: INVALID_ARGUMENT: {said}')
+  assert printed.out == printed.err
+  assert printed.out.count('\n') == 1
+
+
+def test_one_port_for_both_protocols_is_grpcs(capsys: pytest.CaptureFixture):
+  options = parse([BASE, '--port=7000', '--rest_api_port=7000'])
+  assert (options.port, options.rest_api_port) == (7000, 0)
+  assert 'http_port cannot be same as grpc_port' in capsys.readouterr().err
+  assert parse([BASE, '--port=0', '--rest_api_port=0']).rest_api_port == 0
+  assert not capsys.readouterr().err
 
 
 @pytest.mark.parametrize('flag', ['port', 'rest_api_port'])
