@@ -28,7 +28,7 @@ class Batched(Servable):
     self._inner, self._scheduler, self._parameters = inner, scheduler, parameters
     self._metrics = metrics
     self._queues: dict[tuple, Queue] = {}
-    self._lock = threading.Lock()
+    self._lock, self._freed = threading.Lock(), False
     self._declared = {_key(s, s.inputs, s.outputs) for s in inner.signatures.values()}
 
   def run(
@@ -44,9 +44,9 @@ class Batched(Servable):
 
     Raises:
       ServingError: INVALID_ARGUMENT, the inputs have no common first dimension or too many rows;
-        UNAVAILABLE, the queue is full; RESOURCE_EXHAUSTED, the deadline passed in it;
-        FAILED_PRECONDITION, requests do not fit each other, or outputs the rows; or as in
-        `Servable`.
+        UNAVAILABLE, the queue is full or the model is freed; RESOURCE_EXHAUSTED, the deadline
+        passed in the queue; FAILED_PRECONDITION, requests do not fit each other, or outputs the
+        rows; or as in `Servable`.
     """
     if _key(signature, inputs, outputs) not in self._declared:
       return self._inner.run(signature, inputs, outputs, deadline_s)
@@ -55,7 +55,8 @@ class Batched(Servable):
       return self._inner.run(signature, inputs, outputs, deadline_s)
     self._metrics.request_in_queue(num_rows, len(inputs))
     tasks = self._tasks(inputs, num_rows, deadline_s)
-    self._queue(signature, inputs, outputs).add(tasks)
+    with self._lock:  # or `free` might remove the queue before the tasks are in it
+      self._queue(signature, inputs, outputs).add(tasks)
     parts = [task.outputs.result() for task in tasks]
     if len(parts) == 1:
       return parts[0]
@@ -63,8 +64,11 @@ class Batched(Servable):
 
   def free(self) -> None:
     """Frees the model behind it."""
-    for queue in self._queues.values():
-      self._scheduler.remove(queue)
+    with self._lock:
+      self._freed = True
+      for queue in self._queues.values():
+        self._scheduler.remove(queue)
+      self._queues.clear()
     self._inner.free()
 
   def _tasks(self, inputs: Arrays, num_rows: int, deadline_s: float | None) -> list[Task]:
@@ -79,6 +83,8 @@ class Batched(Servable):
     ]
 
   def _queue(self, signature: SignatureDef, inputs: Arrays, outputs: Sequence[str]) -> Queue:
+    if self._freed:
+      raise ServingError(Code.UNAVAILABLE, 'The model is being unloaded.')
     # Types are in the key: a request with a wrong one fails alone.
     types = tuple(sorted((name, array.dtype.str) for name, array in inputs.items()))
     key = (*_key(signature, inputs, outputs), types)
@@ -86,10 +92,9 @@ class Batched(Servable):
     def compute(tasks: list[Task]) -> None:
       self._compute(signature, tasks, outputs)
 
-    with self._lock:
-      if key not in self._queues:
-        self._queues[key] = self._scheduler.queue(self._parameters, compute)
-      return self._queues[key]
+    if key not in self._queues:
+      self._queues[key] = self._scheduler.queue(self._parameters, compute)
+    return self._queues[key]
 
   def _compute(self, signature: SignatureDef, tasks: list[Task], outputs: Sequence[str]) -> None:
     self._check_waits(tasks)

@@ -10,7 +10,7 @@ from google.protobuf import text_format
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
 from serving.server import batch_arrays, loading
-from serving.server.batch_scheduler import Scheduler, Task
+from serving.server.batch_scheduler import Queue, Scheduler, Task
 from serving.server.batched import Batched
 from serving.server.batching_parameters import Parameters, parameters
 from serving.server.config_messages import BatchingParameters
@@ -297,6 +297,34 @@ def test_removed_queue_does_not_let_anybody_wait(batched, pool):
   model._scheduler.remove(next(iter(model._queues.values())))
   assert code_and_text(asked)[0] is Code.UNAVAILABLE
   model._queues.clear()
+
+
+def test_a_user_that_outlasted_the_grace_does_not_wait_for_ever(batched, pool):
+  model = batched()
+  assert ask(pool, model, rows(1)).result(60)['sum'] == [[1]]
+  model.free()
+  assert code_and_text(ask(pool, model, rows(2)))[0] is Code.UNAVAILABLE
+
+
+def test_a_request_on_its_way_into_a_queue_does_not_wait_for_ever(
+  batched, pool, monkeypatch: pytest.MonkeyPatch
+):
+  add, under_way, go = Queue.add, threading.Event(), threading.Event()
+
+  def add_late(queue: Queue, tasks: list[Task]) -> None:
+    under_way.set()
+    assert go.wait(60)
+    add(queue, tasks)
+
+  monkeypatch.setattr(Queue, 'add', add_late)
+  model = batched(timeout_s=3600)
+  asked = ask(pool, model, rows(1))
+  assert under_way.wait(60)
+  freed = pool.submit(model.free)
+  concurrent.futures.wait([freed], 0.2)  # it would be done by now if it did not wait
+  go.set()
+  assert code_and_text(asked)[0] is Code.UNAVAILABLE
+  freed.result(60)
 
 
 def read(text: str) -> Parameters:
