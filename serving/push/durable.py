@@ -14,6 +14,14 @@ def sync(path: pathlib.Path) -> None:
     os.close(descriptor)
 
 
+def make_folder(path: pathlib.Path) -> None:
+  """Makes a folder, and those that it is in, if they are missing."""
+  missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+  path.mkdir(parents=True, exist_ok=True)
+  for folder in missing:
+    sync(folder.parent)
+
+
 def write_text(path: pathlib.Path, text: str) -> None:
   """Replaces a file."""
   partial = path.with_name(f'.{path.name}-{uuid.uuid4().hex}')
@@ -21,5 +29,6 @@ def write_text(path: pathlib.Path, text: str) -> None:
     partial.write_text(text, encoding='utf-8')
     sync(partial)
     partial.replace(path)
+    sync(path.parent)
   finally:
     partial.unlink(missing_ok=True)

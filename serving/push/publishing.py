@@ -35,7 +35,7 @@ def publish(
     OSError: the folder can't be written, or the disk is full.
   """
   folder = base_dir / model_name
-  folder.mkdir(parents=True, exist_ok=True)
+  durable.make_folder(folder)
   _forget_killed(folder)
   partial = folder / f'{_INCOMING}{uuid.uuid4().hex}'
   try:

@@ -73,8 +73,9 @@ def test_reader_never_sees_half_a_version(
 
   monkeypatch.setattr(os, 'fsync', look)
   push.publish(saved_model, tmp_path, 'digits')
-  # Two files, two folders and the number are durable before the version shows; then its parent.
-  assert seen == [[], [], [], [], [], [1]]
+  # The parent of the new folder, two files and two folders, the number and its folder are durable
+  # before the version shows; then its parent.
+  assert seen == [[], [], [], [], [], [], [], [1]]
 
 
 def test_failed_push_leaves_nothing(
@@ -83,6 +84,7 @@ def test_failed_push_leaves_nothing(
   def full(descriptor: int) -> None:
     raise OSError(28, 'No space left on device')
 
+  (tmp_path / 'digits').mkdir()
   monkeypatch.setattr(os, 'fsync', full)
   with pytest.raises(OSError, match='No space left'):
     push.publish(saved_model, tmp_path, 'digits')
