@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 WARMUP_FILE = 'assets.extra/tf_serving_warmup_requests'
+MAX_RECORDS = 1000  # that TF Serving reads
 _BATCH_SIZES = (1, 8, 32)  # in turn: kernels prepare themselves for each shape they meet first
 
 
@@ -26,10 +27,10 @@ def write_warmup(saved_model_dir: pathlib.Path, num_records: int) -> None:
     ValueError: more records than the 1,000 that TF Serving reads.
   """
   signatures = tf.saved_model.load(str(saved_model_dir)).signatures
-  if num_records * len(signatures) > 1000:
+  if num_records * len(signatures) > MAX_RECORDS:
     raise ValueError(
-      f'num_records={num_records} for {len(signatures)} signatures is more than the 1000 records'
-      f' that TF Serving reads. Choose {1000 // len(signatures)} or less.'
+      f'num_records={num_records} for {len(signatures)} signatures is more than the {MAX_RECORDS}'
+      f' records that TF Serving reads. Choose {MAX_RECORDS // len(signatures)} or less.'
     )
   path = saved_model_dir / WARMUP_FILE
   path.parent.mkdir(exist_ok=True)

@@ -31,14 +31,14 @@ def input_of(document: _Object) -> input_pb2.Input:
     target = message.example_list_with_context
     target.context.CopyFrom(_example(document['context']))
   if 'examples' not in document:
-    raise _format_error(
+    raise json_text.format_error(
       document, "When method is classify, key 'examples' is expected and was not found"
     )
   examples = document['examples']
   if not isinstance(examples, list):
-    raise _format_error(document, "Expecting 'examples' value to be an list/array")
+    raise json_text.format_error(document, "Expecting 'examples' value to be an list/array")
   if not examples:
-    raise _format_error(document, "'examples' value is an empty array")
+    raise json_text.format_error(document, "'examples' value is an empty array")
   target.examples.extend(_example(value) for value in examples)
   return message
 
@@ -96,7 +96,3 @@ def _list(feature: feature_pb2.Feature, kind: str, name: str) -> Any:
   if present not in (None, kind):
     raise invalid(f'Unexpected element type in feature: {name} expecting type: {_KINDS[present]}')
   return getattr(feature, kind).value
-
-
-def _format_error(document: _Object, reason: str) -> Exception:
-  return invalid(f'JSON Value: {json_text.text(document)} {reason}')

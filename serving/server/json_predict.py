@@ -42,7 +42,7 @@ def is_row(document: _Object) -> bool:
     ServingError: INVALID_ARGUMENT, it is in neither or in both.
   """
   if 'instances' in document and 'inputs' in document:
-    raise _format_error(
+    raise json_text.format_error(
       document,
       "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist ",
     )
@@ -62,9 +62,9 @@ def inputs_of(document: _Object, signature: SignatureDef) -> Arrays:
     return _columns(document['inputs'], infos)
   instances = document['instances']
   if not isinstance(instances, list):
-    raise _format_error(document, "Excepting 'instances' to be an list/array")
+    raise json_text.format_error(document, "Excepting 'instances' to be an list/array")
   if not instances:
-    raise _format_error(document, "No values in 'instances' array")
+    raise json_text.format_error(document, "No values in 'instances' array")
   return _rows(instances, infos)
 
 
@@ -207,7 +207,3 @@ def _item_error(
 
 def _shape(shape: list[int]) -> str:
   return f'[{",".join(map(str, shape))}]'
-
-
-def _format_error(document: _Object, reason: str) -> ServingError:
-  return invalid(f'JSON Value: {json_text.text(document)} {reason}')

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from serving.server.errors import invalid
+from serving.server.errors import ServingError, invalid
 
 _MAX_TEXT = 4096  # of a value inside an error message
 
@@ -41,7 +41,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
   except orjson.JSONDecodeError:
     value = _parse_slowly(body)  # for NaN, trailing bytes, and a reason
   if not isinstance(value, dict):
-    raise invalid(f'JSON Value: {text(value)} Is not object')
+    raise format_error(value, 'Is not object')
   return value
 
 
@@ -53,9 +53,8 @@ def signature_name(document: dict[str, Any]) -> str:
   """
   name = document.get('signature_name', '')
   if not isinstance(name, str):
-    raise invalid(
-      f'JSON Value: {text(document)} not formatted correctly.'
-      " 'signature_name' key must be a string value."
+    raise format_error(
+      document, "not formatted correctly. 'signature_name' key must be a string value."
     )
   return name
 
@@ -72,6 +71,11 @@ def text(value: Any) -> str:
     if length > _MAX_TEXT:  # the whole of it may be as large as a request
       return ''.join(shown)[:_MAX_TEXT] + '...TRUNCATED'
   return ''.join(shown)
+
+
+def format_error(value: Any, reason: str) -> ServingError:
+  """The client's mistake in a parsed value, which is shown."""
+  return invalid(f'JSON Value: {text(value)} {reason}')
 
 
 def type_name(value: Any) -> str:

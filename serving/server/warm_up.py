@@ -15,9 +15,8 @@ from serving.server.multi_inference import multi_inference
 from serving.server.predict import predict
 from serving.server.regress import regress
 from serving.server.servable import Call, Servable
+from serving.warmup import MAX_RECORDS, WARMUP_FILE
 
-_FILE = 'assets.extra/tf_serving_warmup_requests'
-_MAX_RECORDS = 1000
 _HINT = 'Please verify your warmup data is in TFRecord format.'
 
 
@@ -27,15 +26,15 @@ def warm_up(servable: Servable, saved_model_dir: pathlib.Path, num_iterations: i
   Raises:
     ServingError: a record failed or can't be read, or there are too many.
   """
-  path = saved_model_dir / _FILE
+  path = saved_model_dir / WARMUP_FILE
   if not path.exists():
     return 0
   num_records = 0
   try:
     for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
       num_records += 1
-      if num_records > _MAX_RECORDS:
-        raise invalid(f'Number of warmup records exceeds the maximum ({_MAX_RECORDS}) at {path}')
+      if num_records > MAX_RECORDS:
+        raise invalid(f'Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {path}')
       log = prediction_log_pb2.PredictionLog.FromString(record)
       for _ in range(num_iterations):
         _answer(servable, log)

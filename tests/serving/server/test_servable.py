@@ -145,7 +145,7 @@ def test_too_many_records_fail(
   folder: pathlib.Path,
   monkeypatch: pytest.MonkeyPatch,
 ):
-  monkeypatch.setattr(warm_up, '_MAX_RECORDS', 2)
+  monkeypatch.setattr(warm_up, 'MAX_RECORDS', 2)
   write(folder, *records(saved_model))
   with pytest.raises(ServingError, match=r'exceeds the maximum \(2\)'):
     warm_up.warm_up(loaded, folder)
