@@ -67,6 +67,15 @@ def test_all_manifests_are_applied():
   assert set(resources) == there
 
 
+def test_the_image_has_a_registry_and_a_tag():
+  (container,) = manifests()['Deployment']['spec']['template']['spec']['containers']
+  (image,) = yaml.safe_load((CONFIGS / 'kustomization.yaml').read_text())['images']
+  assert image['name'] == container['image']
+  named = f'{image["newName"]}:{image["newTag"]}'
+  assert re.fullmatch(r'[\w.-]+/[\w-]+:\w+', named)
+  assert f'docker push {named}\n' in (ROOT / 'serving' / 'README.md').read_text(encoding='utf-8')
+
+
 def test_nothing_runs_as_root_or_writes_its_own_disk():
   pod = manifests()['Deployment']['spec']['template']['spec']
   (container,) = pod['containers']
