@@ -638,6 +638,7 @@ def test_the_queue_has_an_end():
     busy.go.set()
     for reader in readers:
       assert (await asyncio.wait_for(reader.read(), 60)).startswith(b'HTTP/1.1 200')
+    await busy.num_calls(0)
 
   with_busy(use)
 
