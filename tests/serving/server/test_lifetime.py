@@ -92,7 +92,7 @@ def test_running_requests_end_well_after_sigterm(odd_model: pathlib.Path, tmp_pa
   shutil.copytree(odd_model, tmp_path / '1')
   server = live.Server(tmp_path)
   server.wait_for('Serving')
-  steps, answers = 200_000, {}
+  steps, answers = 100_000, {}
 
   def ask_grpc() -> None:
     answers['grpc'] = server.predict('slow', steps=np.array(steps, np.int32))
@@ -103,7 +103,7 @@ def test_running_requests_end_well_after_sigterm(odd_model: pathlib.Path, tmp_pa
   threads = [threading.Thread(target=ask) for ask in (ask_grpc, ask_rest)]
   for thread in threads:
     thread.start()
-    thread.join(0.2)  # under way, not done
+    thread.join(0.1)  # under way, not done
   assert not answers
   server.signal(signal.SIGTERM)
   server.wait_for('Stopping')
