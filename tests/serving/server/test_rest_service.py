@@ -499,7 +499,9 @@ POST = b'POST /v1/models/digits:predict HTTP/1.1\r\nHost: x\r\n'
   ],
 )
 def test_body_that_does_not_arrive_is_a_408(body: tuple[bytes, bytes]):
-  assert slowly(POST, *body, body_timeout_s=0.2).startswith(b'HTTP/1.1 408')
+  reply = slowly(POST, *body, body_timeout_s=0.2)
+  assert reply.startswith(b'HTTP/1.1 408')
+  assert b'\r\nConnection: close\r\n' in reply  # the rest of the body is no next request
 
 
 @pytest.mark.parametrize('parts', [[], [POST], [POST, b'X: y\r', b'\nZ: ']])
