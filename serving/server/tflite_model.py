@@ -1,10 +1,12 @@
 """A version's model.tflite, for a server that is told to prefer it."""
 
+import logging
 import pathlib
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
@@ -15,6 +17,7 @@ from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Servable, check_d
 FILE = 'model.tflite'
 _METHOD = 'tensorflow/serving/predict'
 _MAX_RANK = 6  # XNNPACK keeps no more and would write over other memory
+_log = logging.getLogger(__name__)
 
 
 class TfliteModel(Servable):
@@ -24,13 +27,13 @@ class TfliteModel(Servable):
     self._path, self._lock = path, threading.Lock()
     self._idle = [Interpreter(model_path=str(path))]
     keys = self._idle[0].get_signature_list()
-    signatures = {key: _signature(self._idle[0].get_signature_runner(key)) for key in keys}
-    self._keys = {key: key for key in keys}
-    if len(keys) == 1:  # also what a client gets that names no signature
-      (key,) = keys
-      self._keys[DEFAULT_SIGNATURE] = key
-      signatures[DEFAULT_SIGNATURE] = signatures[key]
-    super().__init__(name, version, signatures)
+    if not keys:
+      _log.warning('%s has no signature: its tensors are served by their names.', path)
+    self._keys: dict[str, str | None] = {key: key for key in keys}
+    if len(keys) <= 1:  # also what a client gets that names no signature
+      self._keys[DEFAULT_SIGNATURE] = next(iter(keys), None)
+    runners = {name: _runner(self._idle[0], key) for name, key in self._keys.items()}
+    super().__init__(name, version, {name: _signature(r) for name, r in runners.items()})
 
   def run(
     self,
@@ -50,7 +53,7 @@ class TfliteModel(Servable):
     key = self._key_of(signature)
     interpreter = self._borrow()
     try:
-      results = interpreter.get_signature_runner(key)(**inputs)
+      results = _runner(interpreter, key)(**inputs)
     except (OverflowError, ValueError, RuntimeError) as error:  # it can't be trusted any more
       raise invalid(str(error)) from error
     with self._lock:
@@ -61,7 +64,7 @@ class TfliteModel(Servable):
     """Drops the interpreters."""
     self._idle.clear()
 
-  def _key_of(self, signature: SignatureDef) -> str:
+  def _key_of(self, signature: SignatureDef) -> str | None:
     for name, own in self.signatures.items():
       if own == signature:
         return self._keys[name]
@@ -78,15 +81,46 @@ def load(name: str, version: int, path: pathlib.Path) -> TfliteModel:
   """Loads a version's model.tflite.
 
   Raises:
-    ServingError: INTERNAL, it is no model or has no signature.
+    ServingError: INTERNAL, it is no model.
   """
   try:
-    model = TfliteModel(name, version, path / FILE)
+    return TfliteModel(name, version, path / FILE)
   except (ValueError, RuntimeError) as error:
     raise ServingError(Code.INTERNAL, f'{path / FILE} could not be loaded: {error}') from error
-  if not model.signatures:
-    raise ServingError(Code.INTERNAL, f'{path / FILE} has no signature. Convert it with one.')
-  return model
+
+
+class _Tensors:
+  """Stands for the runner of a signature in files that have none: names are the tensors'."""
+
+  def __init__(self, interpreter: Interpreter) -> None:
+    self._interpreter = interpreter
+
+  def get_input_details(self) -> dict[str, dict]:
+    return _by_name(self._interpreter.get_input_details())
+
+  def get_output_details(self) -> dict[str, dict]:
+    return _by_name(self._interpreter.get_output_details())
+
+  def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+    details = self.get_input_details()
+    for name, array in inputs.items():
+      self._interpreter.resize_tensor_input(details[name]['index'], array.shape)
+    self._interpreter.allocate_tensors()
+    for name, array in inputs.items():
+      self._interpreter.set_tensor(details[name]['index'], array)
+    self._interpreter.invoke()
+    outputs = self.get_output_details()
+    return {name: self._interpreter.get_tensor(d['index']) for name, d in outputs.items()}
+
+
+def _by_name(details: Sequence[dict]) -> dict[str, dict]:
+  """Tensors by their names, without the `:0` that newer converters leave there."""
+  return {detail['name'].partition(':')[0]: detail for detail in details}
+
+
+def _runner(interpreter: Interpreter, key: str | None) -> Any:
+  """What computes a signature; None is for a file without any."""
+  return _Tensors(interpreter) if key is None else interpreter.get_signature_runner(key)
 
 
 def _signature(runner: Any) -> SignatureDef:

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from mobile import flatbuffer
 from serving.server import loading, saved_model, tflite_model
 from serving.server.errors import Code, ServingError
 from serving.server.metrics import Metrics
@@ -27,6 +28,38 @@ def folder(odd_model: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) ->
 def model(folder: pathlib.Path):
   model = tflite_model.load('m', 3, folder)
   yield model
+  model.close()
+
+
+@pytest.fixture(scope='module')
+def unsigned(folder: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+  """The same model without a signature, as older converters wrote it."""
+  contents = flatbuffer.parse((folder / tflite_model.FILE).read_bytes())
+  tensors = flatbuffer.signature_tensors(contents)
+  for name, tensor_name in {'number': b'x:0', 'double': b'y:0', 'sum': b'z'}.items():
+    tensors[name].name = tensor_name
+  contents.signatureDefs = None
+  path = tmp_path_factory.mktemp('unsigned')
+  (path / tflite_model.FILE).write_bytes(flatbuffer.pack(contents))
+  return path
+
+
+def test_file_without_a_signature_is_served_by_its_tensors(
+  unsigned: pathlib.Path, caplog: pytest.LogCaptureFixture
+):
+  model = tflite_model.load('m', 1, unsigned)
+  assert f'{unsigned / tflite_model.FILE} has no signature' in caplog.text
+  signature = model.signature('serving_default')
+  assert (set(signature.inputs), set(signature.outputs)) == ({'x'}, {'y', 'z'})
+  assert signature.inputs['x'].name == 'x:0'
+  assert signature.method_name == 'tensorflow/serving/predict'
+  for size in (1, 5, 2):
+    x = np.arange(size, dtype=np.float32)[:, None]
+    outputs = model.run(signature, {'x': x}, ['y', 'z'])
+    np.testing.assert_array_equal(outputs['y'], 2 * x)
+    np.testing.assert_array_equal(outputs['z'], x.sum())
+  with pytest.raises(ServingError, match='INVALID_ARGUMENT'):
+    model.run(signature, {'x': np.ones([2, 1], np.int64)}, ['y'])
   model.close()
 
 
