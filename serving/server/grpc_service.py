@@ -164,9 +164,9 @@ class _Model(model_service_pb2_grpc.ModelServiceServicer):
     after = self._metrics.counters()
     response = model_management_pb2.ReloadConfigResponse()
     response.status.error_code = 0
-    for name in request.metric_names:
-      if name in after:
-        response.metric.add(name=name, int64_value_increase=after[name] - before[name])
+    for name in dict.fromkeys(request.metric_names):  # histograms and unknown names grow by 0
+      grown = after.get(name, 0) - before.get(name, 0)
+      response.metric.add(name=name, int64_value_increase=grown)
     return response
 
 

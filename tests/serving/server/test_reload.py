@@ -44,11 +44,13 @@ def test_reload_answers_when_new_models_are_available(odd_server: live.Server, b
 
 
 def test_reload_tells_what_metrics_grew_by(odd_server: live.Server, base):
-  name = '/tensorflow/serving/request_count'
-  request = model_management_pb2.ReloadConfigRequest(metric_names=[name, 'no such metric'])
+  serving = '/tensorflow/serving'
+  names = [f'{serving}/request_count', 'no such metric', f'{serving}/request_latency']
+  request = model_management_pb2.ReloadConfigRequest(metric_names=[*names, *names])
   text_format.Parse(live.config(digits=base), request.config)
   response = odd_server.model.HandleReloadConfigRequest(request, 120)
-  assert [(m.name, m.int64_value_increase) for m in response.metric] == [(name, 0)]
+  assert all(m.HasField('int64_value_increase') for m in response.metric)
+  assert [(m.name, m.int64_value_increase) for m in response.metric] == [(n, 0) for n in names]
 
 
 @pytest.mark.parametrize(
