@@ -53,8 +53,7 @@ class Loader:
     if self._options.prefer_tflite_model and (path / tflite_model.FILE).exists():
       model: Servable = tflite_model.load(name, version, path)
     else:
-      tags = self._options.saved_model_tags.split(',')
-      model = saved_model.load(name, version, path, tags, self._session_config)
+      model = self._saved_model(name, version, path)
     loaded = self._batched(model, path)
     if self._options.enable_model_warmup:
       try:
@@ -68,6 +67,16 @@ class Loader:
     """Ends the threads that compute batches."""
     if self._scheduler is not None:
       self._scheduler.stop()
+
+  def _saved_model(self, name: str, version: int, path: pathlib.Path) -> Servable:
+    start_s, status = time.perf_counter(), 'fail'
+    tags = self._options.saved_model_tags.split(',')
+    try:
+      model = saved_model.load(name, version, path, tags, self._session_config)
+      status = 'success'
+    finally:
+      self._metrics.load(str(path), status, time.perf_counter() - start_s)
+    return model
 
   def _batched(self, loaded: Servable, path: pathlib.Path) -> Servable:
     """With queues, if the flags or the version's own file ask for them."""

@@ -91,6 +91,9 @@ class Metrics:
     self.model_warmup_latency = Histogram(
       '/tensorflow/serving/model_warmup_latency', _LATENCIES_US, 'model_path', 'status'
     )
+    saved_model = '/tensorflow/cc/saved_model'
+    self.load_attempt_count = Counter(f'{saved_model}/load_attempt_count', 'model_path', 'status')
+    self.load_latency = Counter(f'{saved_model}/load_latency', 'model_path')
     batching = '/tensorflow/serving/batching_session'
     self.queuing_latency = Histogram(f'{batching}/queuing_latency', _WAITS_US, 'thread_pool_name')
     self.wrapped_run_count = Counter(f'{batching}/wrapped_run_count')
@@ -103,6 +106,11 @@ class Metrics:
     self.request_count.add(model, status)
     if status == 'OK':
       self.request_latency.observe(seconds * 1e6, model, api, entrypoint)
+
+  def load(self, model_path: str, status: str, seconds: float) -> None:
+    """Counts a SavedModel that was loaded ('success') or could not be ('fail')."""
+    self.load_attempt_count.add(model_path, status)
+    self.load_latency.add(model_path, amount=round(seconds * 1e6))
 
   def examples(self, model: str, count: int) -> None:
     """Counts the examples of a request."""

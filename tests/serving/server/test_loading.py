@@ -54,6 +54,21 @@ def test_tags_choose_the_graph(odd_model: pathlib.Path):
     load(odd_model, saved_model_tags='serve,gpu')
 
 
+def test_loads_are_counted(odd_model: pathlib.Path, tmp_path: pathlib.Path):
+  metrics = Metrics()
+  load(odd_model, metrics).close()
+  for _ in range(2):
+    with pytest.raises(ServingError):
+      load(tmp_path, metrics)
+  lines = metrics.text().splitlines()
+  prefix = ':tensorflow:cc:saved_model:load'
+  assert f'{prefix}_attempt_count{{model_path="{odd_model}",status="success"}} 1' in lines
+  assert f'{prefix}_attempt_count{{model_path="{tmp_path}",status="fail"}} 2' in lines
+  for path in (odd_model, tmp_path):
+    (latency,) = (x for x in lines if x.startswith(f'{prefix}_latency{{model_path="{path}"}} '))
+    assert int(latency.rpartition(' ')[2]) > 0
+
+
 def test_threads_of_a_session(odd_model: pathlib.Path):
   for options, intra, inter in [
     ({}, 0, 0),

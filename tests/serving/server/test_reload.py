@@ -51,6 +51,12 @@ def test_reload_tells_what_metrics_grew_by(odd_server: live.Server, base):
   response = odd_server.model.HandleReloadConfigRequest(request, 120)
   assert all(m.HasField('int64_value_increase') for m in response.metric)
   assert [(m.name, m.int64_value_increase) for m in response.metric] == [(n, 0) for n in names]
+  request = model_management_pb2.ReloadConfigRequest(
+    metric_names=['/tensorflow/cc/saved_model/load_attempt_count']
+  )
+  text_format.Parse(live.config(digits=base, counted=base), request.config)
+  response = odd_server.model.HandleReloadConfigRequest(request, 120)
+  assert [m.int64_value_increase for m in response.metric] == [1]
 
 
 @pytest.mark.parametrize(
