@@ -37,7 +37,7 @@ class Inference:
 
   def __init__(self, models: Models, metrics: Metrics, options: Options) -> None:
     self.models, self.metrics = models, metrics
-    self._check_method = options.enable_signature_method_name_check
+    self.check_method = options.enable_signature_method_name_check
     self._as_content = options.enable_serialization_as_tensor_content
 
   def predict(
@@ -45,7 +45,7 @@ class Inference:
   ) -> predict_pb2.PredictResponse:
     """Tensors to tensors."""
     with self.call('Predict', _spec(request), time_left) as call:
-      return predict(call, request, as_content=self._as_content)
+      return predict(call, request, as_content=self._as_content, check_method=self.check_method)
 
   def classify(
     self, request: classification_pb2.ClassificationRequest, time_left: TimeLeft = no_limit
@@ -53,7 +53,7 @@ class Inference:
     """Examples to labels and scores."""
     self._count_examples(request.model_spec, request)
     with self.call('Classify', _spec(request), time_left) as call:
-      return classify(call, request, check_method=self._check_method)
+      return classify(call, request, check_method=self.check_method)
 
   def regress(
     self, request: regression_pb2.RegressionRequest, time_left: TimeLeft = no_limit
@@ -61,7 +61,7 @@ class Inference:
     """Examples to numbers."""
     self._count_examples(request.model_spec, request)
     with self.call('Regress', _spec(request), time_left) as call:
-      return regress(call, request, check_method=self._check_method)
+      return regress(call, request, check_method=self.check_method)
 
   def multi_inference(
     self, request: inference_pb2.MultiInferenceRequest, time_left: TimeLeft = no_limit
@@ -70,7 +70,7 @@ class Inference:
     spec = request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
     self._count_examples(spec, request)
     with self.call('MultiInference', spec, time_left) as call:
-      return multi_inference(call, request, check_method=self._check_method)
+      return multi_inference(call, request, check_method=self.check_method)
 
   @contextmanager
   def call(self, api: str, spec: model_pb2.ModelSpec, time_left: TimeLeft) -> Iterator[Call]:

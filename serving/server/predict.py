@@ -5,13 +5,20 @@ from collections.abc import Collection, Iterable, Sequence
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis import predict_pb2
 
-from serving.server import tensor_proto
-from serving.server.errors import invalid
+from serving.server import classify, regress, tensor_proto
+from serving.server.errors import Code, ServingError, invalid
 from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Call
+
+METHOD = 'tensorflow/serving/predict'
+_METHODS = (METHOD, classify.METHOD, regress.METHOD)  # whose signatures Predict answers, too
 
 
 def predict(
-  call: Call, request: predict_pb2.PredictRequest, *, as_content: bool = False
+  call: Call,
+  request: predict_pb2.PredictRequest,
+  *,
+  as_content: bool = False,
+  check_method: bool = False,
 ) -> predict_pb2.PredictResponse:
   """Answers a Predict call, whatever model and version its `model_spec` names.
 
@@ -19,13 +26,16 @@ def predict(
     call: of the version to ask.
     request: what is asked.
     as_content: outputs go into `tensor_content`, not into typed fields.
+    check_method: the signature must be meant for Predict, Classify or Regress.
 
   Raises:
-    ServingError: FAILED_PRECONDITION for an unknown signature, INVALID_ARGUMENT for inputs or an
-      output filter that do not fit it, or what TensorFlow says.
+    ServingError: FAILED_PRECONDITION for an unknown signature, INTERNAL for one of another method,
+      INVALID_ARGUMENT for inputs or an output filter that do not fit it, or what TensorFlow says.
   """
   name = request.model_spec.signature_name or DEFAULT_SIGNATURE
   signature = call.signature(name)
+  if check_method:
+    _check_method(signature)
   _check_inputs(signature, request.inputs)
   inputs = {key: tensor_proto.to_array(key, proto) for key, proto in request.inputs.items()}
   outputs = _run(call, signature, inputs, _chosen_outputs(signature, request.output_filter))
@@ -36,8 +46,12 @@ def predict(
   return response
 
 
-def predict_arrays(call: Call, signature: SignatureDef, inputs: Arrays) -> Arrays:
+def predict_arrays(
+  call: Call, signature: SignatureDef, inputs: Arrays, *, check_method: bool
+) -> Arrays:
   """Every output of a signature; errors as `predict`."""
+  if check_method:
+    _check_method(signature)
   _check_inputs(signature, inputs)
   return _run(call, signature, inputs, sorted(signature.outputs))
 
@@ -46,6 +60,15 @@ def _run(call: Call, signature: SignatureDef, inputs: Arrays, outputs: Sequence[
   missing = set(signature.defaults) - set(inputs)
   defaults = {key: tensor_proto.to_array(key, signature.defaults[key]) for key in missing}
   return call.run(signature, {**inputs, **defaults}, outputs)
+
+
+def _check_method(signature: SignatureDef) -> None:
+  if signature.method_name not in _METHODS:
+    raise ServingError(
+      Code.INTERNAL,
+      f'Expected prediction signature method_name to be one of {{{", ".join(_METHODS)}}}.'
+      f' Was: {signature.method_name}',
+    )
 
 
 def _check_inputs(signature: SignatureDef, names: Collection[str]) -> None:

@@ -83,7 +83,7 @@ class RestApi:
     with self._inference.call('Predict', spec, time_left) as call:
       signature = json_predict.signature_of(document, call)
       inputs = json_predict.inputs_of(document, signature)
-      outputs = predict_arrays(call, signature, inputs)
+      outputs = predict_arrays(call, signature, inputs, check_method=self._inference.check_method)
     return json_predict.body(outputs, row=json_predict.is_row(document))
 
   def _classify(self, spec: model_pb2.ModelSpec, document: dict, time_left: TimeLeft) -> bytes:

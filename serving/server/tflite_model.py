@@ -11,11 +11,11 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 
+from serving.server import predict
 from serving.server.errors import Code, ServingError, invalid
 from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Servable, check_deadline, check_ranks
 
 FILE = 'model.tflite'
-_METHOD = 'tensorflow/serving/predict'
 _MAX_RANK = 6  # XNNPACK keeps no more and would write over other memory
 _log = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ def _runner(interpreter: Interpreter, key: str | None) -> Any:
 
 
 def _signature(runner: Any) -> SignatureDef:
-  signature = SignatureDef(method_name=_METHOD)
+  signature = SignatureDef(method_name=predict.METHOD)
   _describe(runner.get_input_details(), signature.inputs)
   _describe(runner.get_output_details(), signature.outputs)
   return signature

@@ -104,6 +104,7 @@ def example_model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
       'one value': signature(inputs, regress, outputs=x[:1]),
       'whole': signature(inputs, regress, outputs=tf.cast(x, tf.int64)),
       'other output': signature(inputs, regress, other=x),
+      'other method': signature(inputs, 'x', outputs=x),
     }
     builder = v1.saved_model.Builder(str(path))
     builder.add_meta_graph_and_variables(session, ['serve'], signatures)

@@ -1,6 +1,7 @@
 """What flags change in the answers, without a process."""
 
 import contextlib
+import json
 import pathlib
 import shutil
 import time
@@ -21,7 +22,7 @@ from tensorflow_serving.apis import (
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving import warmup
-from serving.server import inference, loading, model_set, saved_model, warm_up
+from serving.server import inference, loading, model_set, rest_api, saved_model, warm_up
 from serving.server.errors import Code, ServingError
 from serving.server.metrics import Metrics
 from serving.server.models import Models
@@ -88,6 +89,34 @@ def test_method_names_are_looked_at_if_asked_for(start: Start, example_model: pa
   task = 'examples', 'vector', CLASSIFY
   with pytest.raises(ServingError, match=f'method_name to be {CLASSIFY}'):
     answers.multi_inference(multi(task))
+
+
+def predict_over_grpc(answers: inference.Inference, signature: str) -> None:
+  request = predict_pb2.PredictRequest()
+  request.model_spec.name, request.model_spec.signature_name = 'examples', signature
+  request.inputs['inputs'].CopyFrom(tf.make_tensor_proto([b'']))
+  answers.predict(request)
+
+
+def predict_over_rest(answers: inference.Inference, signature: str) -> None:
+  work = rest_api.RestApi(answers).work('POST', '/v1/models/examples:predict')
+  body = {'signature_name': signature, 'inputs': ['']}
+  work(json.dumps(body).encode(), inference.no_limit)
+
+
+@pytest.mark.parametrize('ask', [predict_over_grpc, predict_over_rest])
+def test_predict_looks_at_method_names_too(start: Start, example_model: pathlib.Path, ask):
+  ask(start(Options(), examples=example_model), 'other method')
+  answers = start(Options(enable_signature_method_name_check=True), examples=example_model)
+  ask(answers, 'serving_default')
+  ask(answers, 'regress')
+  with pytest.raises(ServingError) as caught:
+    ask(answers, 'other method')
+  assert (caught.value.code, caught.value.message) == (
+    Code.INTERNAL,
+    'Expected prediction signature method_name to be one of {tensorflow/serving/predict,'
+    ' tensorflow/serving/classify, tensorflow/serving/regress}. Was: x',
+  )
 
 
 def test_batched_requests_have_deadlines(start: Start, base_path: pathlib.Path):
