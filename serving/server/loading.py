@@ -10,7 +10,7 @@ from serving.server.batch_scheduler import Scheduler
 from serving.server.batched import Batched
 from serving.server.batching_parameters import Parameters, parameters
 from serving.server.config_messages import BatchingParameters
-from serving.server.errors import Code, ServingError
+from serving.server.errors import Code, ServingError, invalid
 from serving.server.metrics import Metrics
 from serving.server.options import Options, StartError
 from serving.server.servable import Servable
@@ -27,7 +27,7 @@ class Loader:
     """Loads nothing yet.
 
     Raises:
-      StartError: 255, the file of batching parameters is wrong.
+      StartError: 255, the file of batching parameters is wrong, or flags exclude each other.
     """
     self._options, self._metrics = options, metrics
     self._session_config = _session_config(options)
@@ -115,8 +115,18 @@ def _batching_parameters(path: str) -> Parameters:
 
 
 def _session_config(options: Options) -> tf.compat.v1.ConfigProto:
+  """Threads of a session; as in TF Serving, one of the two flags turns the common one off."""
   both = options.tensorflow_session_parallelism
+  intra, inter = options.tensorflow_intra_op_parallelism, options.tensorflow_inter_op_parallelism
+  if both > 0 and intra > 0 and inter > 0:
+    error = invalid(
+      'Either configure server_options.tensorflow_session_parallelism or'
+      ' (server_options.tensorflow_intra_op_parallelism,'
+      ' server_options.tensorflow_inter_op_parallelism) separately. You cannot configure all.'
+    )
+    raise StartError(f'Failed to start server. Error: {error}', 255)
+  if intra <= 0 and inter <= 0:
+    intra = inter = both
   return tf.compat.v1.ConfigProto(
-    intra_op_parallelism_threads=options.tensorflow_intra_op_parallelism or both,
-    inter_op_parallelism_threads=options.tensorflow_inter_op_parallelism or both,
+    intra_op_parallelism_threads=intra, inter_op_parallelism_threads=inter
   )

@@ -10,7 +10,7 @@ import pytest
 from serving.server import loading
 from serving.server.errors import ServingError
 from serving.server.metrics import Metrics
-from serving.server.options import Options
+from serving.server.options import Options, StartError
 from tests.serving.server import live
 
 NUMBER = {'number': np.ones([2, 1], np.float32)}
@@ -69,16 +69,36 @@ def test_loads_are_counted(odd_model: pathlib.Path, tmp_path: pathlib.Path):
     assert int(latency.rpartition(' ')[2]) > 0
 
 
-def test_threads_of_a_session(odd_model: pathlib.Path):
-  for options, intra, inter in [
-    ({}, 0, 0),
-    ({'tensorflow_session_parallelism': 3}, 3, 3),
-    ({'tensorflow_session_parallelism': 3, 'tensorflow_inter_op_parallelism': 1}, 3, 1),
-    ({'tensorflow_intra_op_parallelism': 2}, 2, 0),
-  ]:
-    config = loading._session_config(Options(**options))
-    assert config.intra_op_parallelism_threads == intra
-    assert config.inter_op_parallelism_threads == inter
+def threads(both: int = 0, intra: int = 0, inter: int = 0) -> tuple[int, int]:
+  """Inside and between operations, for the three flags."""
+  config = loading._session_config(
+    Options(
+      tensorflow_session_parallelism=both,
+      tensorflow_intra_op_parallelism=intra,
+      tensorflow_inter_op_parallelism=inter,
+    )
+  )
+  return config.intra_op_parallelism_threads, config.inter_op_parallelism_threads
+
+
+def test_threads_of_a_session():
+  assert threads() == (0, 0)
+  assert threads(both=3) == (3, 3)
+  assert threads(both=3, inter=1) == (0, 1)
+  assert threads(both=3, intra=2) == (2, 0)
+  assert threads(intra=2, inter=1) == (2, 1)
+
+
+def test_threads_set_twice_are_an_error_of_the_start():
+  with pytest.raises(StartError) as caught:
+    threads(both=3, intra=2, inter=1)
+  assert caught.value.exit_code == 255
+  assert str(caught.value) == (
+    'Failed to start server. Error: INVALID_ARGUMENT: Either configure'
+    ' server_options.tensorflow_session_parallelism or'
+    ' (server_options.tensorflow_intra_op_parallelism,'
+    ' server_options.tensorflow_inter_op_parallelism) separately. You cannot configure all.'
+  )
 
 
 @pytest.mark.parametrize(
