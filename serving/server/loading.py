@@ -10,7 +10,7 @@ from serving.server.batch_scheduler import Scheduler
 from serving.server.batched import Batched
 from serving.server.batching_parameters import Parameters, parameters
 from serving.server.config_messages import BatchingParameters
-from serving.server.errors import Code, ServingError, invalid
+from serving.server.errors import ServingError, invalid
 from serving.server.metrics import Metrics
 from serving.server.options import Options, StartError
 from serving.server.servable import Servable
@@ -95,16 +95,20 @@ class Loader:
     return Batched(loaded, self._scheduler, own, self._metrics)
 
   def _warm_up(self, loaded: Servable, path: pathlib.Path) -> None:
-    start_s, status = time.perf_counter(), Code.OK
+    """Answers the records; the time is recorded if all of them, or a damaged file, were read."""
+    start_s = time.perf_counter()
+
+    def record(status: str) -> None:
+      micros = (time.perf_counter() - start_s) * 1e6
+      self._metrics.model_warmup_latency.observe(micros, str(path), status)
+
     num_iterations = max(1, self._options.num_request_iterations_for_warmup)
     try:
-      warm_up.warm_up(loaded, path, num_iterations)
-    except ServingError as error:
-      status = error.code
+      if warm_up.warm_up(loaded, path, num_iterations) is not None:
+        record('OK')
+    except warm_up.DamagedFileError as error:
+      record(error.status)
       raise
-    finally:
-      micros = (time.perf_counter() - start_s) * 1e6
-      self._metrics.model_warmup_latency.observe(micros, str(path), status.name)
 
 
 def _batching_parameters(path: str) -> Parameters:

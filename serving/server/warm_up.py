@@ -4,6 +4,7 @@ Source: https://www.tensorflow.org/tfx/serving/saved_model_warmup. The file belo
 """
 
 import pathlib
+import re
 
 import tensorflow as tf
 from google.protobuf import message
@@ -17,18 +18,30 @@ from serving.server.regress import regress
 from serving.server.servable import Call, Servable
 from serving.warmup import MAX_RECORDS, WARMUP_FILE
 
+_NODES = re.compile(r'\{\{.*?\}\} | \[Op:.*')  # what TensorFlow puts around a reader's own words
 _HINT = 'Please verify your warmup data is in TFRecord format.'
 
 
-def warm_up(servable: Servable, saved_model_dir: pathlib.Path, num_iterations: int = 1) -> int:
-  """Answers every record `num_iterations` times; returns how many there are, 0 without a file.
+class DamagedFileError(ServingError):
+  """The records can't be read; `status` is what TensorFlow says, without our hint."""
+
+  def __init__(self, code: Code, reason: str) -> None:
+    super().__init__(code, f'{reason}. {_HINT}')
+    self.status = f'{code.name}: {reason}'
+
+
+def warm_up(
+  servable: Servable, saved_model_dir: pathlib.Path, num_iterations: int = 1
+) -> int | None:
+  """Answers every record `num_iterations` times; returns how many there are, None without a file.
 
   Raises:
-    ServingError: a record failed or can't be read, or there are too many.
+    DamagedFileError: the file is no TFRecord file, or cut.
+    ServingError: a record failed, or there are too many.
   """
   path = saved_model_dir / WARMUP_FILE
   if not path.exists():
-    return 0
+    return None
   num_records = 0
   try:
     for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
@@ -39,9 +52,10 @@ def warm_up(servable: Servable, saved_model_dir: pathlib.Path, num_iterations: i
       for _ in range(num_iterations):
         _answer(servable, log)
     if not num_records and path.stat().st_size:  # the reader passes over a cut first header
-      raise ServingError(Code.DATA_LOSS, f'{path} is cut. {_HINT}')
+      raise DamagedFileError(Code.DATA_LOSS, 'truncated record at 0')
   except tf.errors.OpError as error:
-    raise from_number(error.error_code, f'{error.message}. {_HINT}') from error
+    reason = _NODES.sub('', error.message)
+    raise DamagedFileError(from_number(error.error_code, reason).code, reason) from error
   except message.DecodeError as error:
     raise invalid(f'Failed to parse warmup record: {num_records - 1} from {path}') from error
   return num_records

@@ -1,4 +1,5 @@
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -6,7 +7,9 @@ import sys
 import grpc
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from serving import warmup
 from serving.server import loading
 from serving.server.errors import ServingError
 from serving.server.metrics import Metrics
@@ -101,6 +104,11 @@ def test_threads_set_twice_are_an_error_of_the_start():
   )
 
 
+def warm_ups(metrics: Metrics) -> list[str]:
+  """Path, status and number of the warm-ups that were timed."""
+  return re.findall(r'model_warmup_latency_count\{model_path=(.*)\} (\d+)', metrics.text())
+
+
 @pytest.mark.parametrize(
   ('options', 'count'),
   [({}, 1), ({'num_request_iterations_for_warmup': 3}, 1), ({'enable_model_warmup': False}, 0)],
@@ -108,14 +116,32 @@ def test_threads_set_twice_are_an_error_of_the_start():
 def test_warm_up_is_timed(saved_model: pathlib.Path, options: dict, count: int):
   metrics = Metrics()
   load(saved_model, metrics, **options).close()
-  line = f':tensorflow:serving:model_warmup_latency_count{{model_path="{saved_model}",status="OK"}}'
-  assert (f'{line} 1' in metrics.text()) == bool(count)
+  assert warm_ups(metrics) == [(f'"{saved_model}",status="OK"', '1')] * count
 
 
-def test_failing_warm_up_frees_the_model(saved_model: pathlib.Path, tmp_path: pathlib.Path):
-  path, metrics = tmp_path / '1', Metrics()
-  shutil.copytree(saved_model, path)
-  (path / 'assets.extra' / 'tf_serving_warmup_requests').write_bytes(b'no records')
-  with pytest.raises(ServingError, match='warmup'):
-    load(path, metrics)
-  assert 'status="DATA_LOSS"} ' in metrics.text()
+def test_no_warm_up_file_is_not_timed(odd_model: pathlib.Path):
+  metrics = Metrics()
+  load(odd_model, metrics).close()
+  assert warm_ups(metrics) == []
+
+
+@pytest.fixture
+def copy(saved_model: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+  return pathlib.Path(shutil.copytree(saved_model, tmp_path / '1'))
+
+
+def test_failing_record_is_not_timed(copy: pathlib.Path):
+  metrics = Metrics()
+  with tf.io.TFRecordWriter(str(copy / warmup.WARMUP_FILE)) as writer:
+    writer.write(b'no message')
+  with pytest.raises(ServingError, match='Failed to parse warmup record'):
+    load(copy, metrics)
+  assert warm_ups(metrics) == []
+
+
+def test_damaged_warm_up_file_is_timed_and_fails(copy: pathlib.Path):
+  metrics = Metrics()
+  (copy / warmup.WARMUP_FILE).write_bytes(b'no records')
+  with pytest.raises(ServingError, match=r'record at 0\. Please verify your warmup data'):
+    load(copy, metrics)
+  assert warm_ups(metrics) == [(f'"{copy}",status="DATA_LOSS: truncated record at 0"', '1')]

@@ -1,4 +1,5 @@
 import pathlib
+import re
 import shutil
 import threading
 import time
@@ -126,6 +127,8 @@ def records(saved_model: pathlib.Path) -> list[bytes]:
 
 
 def test_no_warm_up_file_is_fine(loaded: saved_models.SavedModel, folder: pathlib.Path):
+  assert warm_up.warm_up(loaded, folder) is None
+  write(folder)
   assert warm_up.warm_up(loaded, folder) == 0
 
 
@@ -165,6 +168,7 @@ def test_records_that_are_no_request_fail(loaded, folder: pathlib.Path, contents
 def test_cut_file_fails(loaded: saved_models.SavedModel, saved_model, folder, num_bytes: int):
   contents = (saved_model / warmup.WARMUP_FILE).read_bytes()
   (folder / warmup.WARMUP_FILE).write_bytes(contents[:num_bytes])
-  with pytest.raises(ServingError, match='verify your warmup data') as caught:
+  with pytest.raises(warm_up.DamagedFileError, match='verify your warmup data') as caught:
     warm_up.warm_up(loaded, folder)
   assert caught.value.code is Code.DATA_LOSS
+  assert re.fullmatch(r'DATA_LOSS: truncated record at \d+[^{[]*', caught.value.status)
