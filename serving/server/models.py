@@ -7,7 +7,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 from serving.server.errors import Code, ServingError, invalid
 from serving.server.servable import Servable
-from serving.server.versions import ModelVersions
+from serving.server.versions import AVAILABLE, ModelVersions
 
 _METADATA_FIELD = 'signature_def'
 
@@ -25,16 +25,20 @@ class Models:
     """Answers from other models and labels from now on."""
     self._models, self.labels = dict(models), labels
 
-  def __iter__(self) -> Iterator[str]:
-    return iter(self._models)
-
   def __contains__(self, name: str) -> bool:
     return name in self._models
 
+  def served(self) -> dict[str, int]:
+    """The newest available version of each model that has one."""
+    available = {
+      name: [number for number, state, _ in model.statuses() if state == AVAILABLE]
+      for name, model in sorted(self._models.items())
+    }
+    return {name: numbers[0] for name, numbers in available.items() if numbers}
+
   def summary(self) -> str:
-    """The models and their newest versions, for people."""
-    newest = {name: model.statuses()[:1] for name, model in sorted(self._models.items())}
-    return ', '.join(f'{name} version {s[0][0]}' for name, s in newest.items() if s) or 'no model'
+    """What is served, for people."""
+    return ', '.join(f'{name} version {v}' for name, v in self.served().items()) or 'no model'
 
   @contextlib.contextmanager
   def use(self, spec: model_pb2.ModelSpec) -> Iterator[Servable]:

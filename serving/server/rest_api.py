@@ -56,7 +56,7 @@ class RestApi:
   @property
   def model_names(self) -> list[str]:
     """The models that are served now."""
-    return list(self._inference.models)
+    return list(self._inference.models.served())
 
   def metrics_text(self) -> str:
     """What Prometheus reads."""

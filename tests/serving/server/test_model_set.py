@@ -6,9 +6,11 @@ from google.protobuf import text_format
 from tensorflow_serving.apis import get_model_status_pb2, model_pb2
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from serving.server import model_set, versions
+from serving.server import inference, model_set, rest_api, versions
 from serving.server.errors import Code, ServingError
+from serving.server.metrics import Metrics
 from serving.server.models import Models
+from serving.server.options import Options
 from tests.serving.server.loader import Loader
 
 STATES = get_model_status_pb2.ModelVersionStatus.State
@@ -103,6 +105,22 @@ def test_reload_replaces_the_whole_set(served: Served):
   served.apply('a', 'b')
   assert served.version('a') == 2
   assert served.loader.events.count('load 2') == 2
+
+
+def test_people_are_told_of_what_is_served_alone(served: Served):
+  page = rest_api.RestApi(inference.Inference(served.models, Metrics(), Options()))
+  two = 'b model_version_policy { latest { num_versions: 2 } }'
+  assert (served.models.summary(), page.model_names) == ('no model', [])
+  served.push('a', 1)
+  served.push('b', 1, 2)
+  served.push('b', 3, good=False)
+  served.apply('a', two)
+  served.wait_for_states('b', {3: 'END', 2: 'AVAILABLE'})
+  assert served.models.summary() == 'a version 1, b version 2'
+  assert page.model_names == ['a', 'b']
+  served.apply(two)
+  served.wait_for_states('a', {1: 'END'})
+  assert (served.models.summary(), page.model_names) == ('b version 2', ['b'])
 
 
 def test_changed_policy_keeps_what_is_loaded(served: Served):
