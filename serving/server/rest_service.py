@@ -74,8 +74,8 @@ class RestService:
 
   async def _handle(self, request: web.Request) -> web.Response:
     path = request.raw_path  # with its query and %-codes, as the API wants it
-    if self._metrics_path and path == self._metrics_path and request.method == 'GET':
-      return web.Response(text=self._api.metrics_text())
+    if self._metrics_path and path.partition('?')[0] == self._metrics_path:
+      return self._metrics(path)
     if self._gallery and path == '/' and request.method == 'GET':
       text = gallery_page.page(self._api.model_names)
       return web.Response(text=text, content_type='text/html', headers=gallery_page.HEADERS)
@@ -91,6 +91,14 @@ class RestService:
     if self._cors:
       response.headers.update(_CORS)
     return response
+
+  def _metrics(self, path: str) -> web.Response:
+    """What Prometheus reads; a query behind the path is an error, as in TF Serving."""
+    status, text = 200, self._api.metrics_text()
+    if path != self._metrics_path:
+      status, text = 400, f'Unexpected path: {path}. Should be {self._metrics_path}'
+    body = text.encode('utf-8', 'backslashreplace')
+    return web.Response(status=status, body=body, content_type='text/plain')
 
   async def _answer(self, request: web.Request, path: str) -> web.Response:
     try:

@@ -1,3 +1,5 @@
+import contextlib
+import http.client
 import re
 
 import numpy as np
@@ -103,6 +105,22 @@ def test_examples_are_counted(odd_server: live.Server):
   before = value(odd_server, 'request_example_count_total', model='examples')
   odd_server.rest('/v1/models/examples:classify', {'examples': [{}, {}, {}]})
   assert value(odd_server, 'request_example_count_total', model='examples') == before + 3
+
+
+@pytest.mark.parametrize(
+  ('path', 'status', 'text'),
+  [
+    ('/metrics', 200, '# TYPE :tensorflow:serving:request_count counter'),
+    ('/metrics?x', 400, 'Unexpected path: /metrics?x. Should be /metrics'),
+  ],
+)
+def test_page_is_plain_text(odd_server: live.Server, path: str, status: int, text: str):
+  connection = http.client.HTTPConnection('127.0.0.1', odd_server.rest_port, timeout=60)
+  with contextlib.closing(connection):
+    connection.request('GET', path)
+    reply = connection.getresponse()
+    assert (reply.status, reply.getheader('Content-Type')) == (status, 'text/plain')
+    assert reply.read().decode().startswith(text)
 
 
 def test_metrics_are_off_unless_asked_for(server: live.Server, tmp_path):
