@@ -15,6 +15,15 @@ def _xla_stays_on(monkeypatch: pytest.MonkeyPatch) -> None:
   monkeypatch.setattr(xla, 'allow', lambda *, allowed: None)
 
 
+@pytest.fixture
+def healthy_afterwards(request: pytest.FixtureRequest) -> Iterator[None]:
+  """Whatever a test sent to a server, it goes on as before."""
+  yield
+  for name in ('server', 'odd_server', 'tflite_server'):
+    if name in request.fixturenames:
+      request.getfixturevalue(name).check_health()
+
+
 @pytest.fixture(scope='session')
 def odd_model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
   """A model with what generators do not have: odd types, several outputs, a scalar."""

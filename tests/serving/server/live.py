@@ -27,6 +27,7 @@ from tensorflow_serving.apis import (
 
 NAME = 'digits'
 _TIMEOUT_S = 120
+_MAX_BYTES = 4 * 2**30  # several tensors of the largest size that a short message may stand for
 
 
 def free_ports(count: int) -> list[int]:
@@ -81,6 +82,13 @@ class Process:
       lines.append(self._new.get() or '')
     self.lines += lines
     return lines
+
+  def check_health(self) -> None:
+    """No defect was logged since the last look, and memory has stayed within bounds."""
+    assert 'Traceback' not in '\n'.join(self.new_lines())
+    status = pathlib.Path(f'/proc/{self.pid}/status').read_text()
+    (peak,) = (line for line in status.splitlines() if line.startswith('VmHWM'))
+    assert int(peak.split()[1]) * 1024 < _MAX_BYTES
 
   def signal(self, number: int) -> None:
     self._process.send_signal(number)

@@ -26,7 +26,7 @@ from serving.server import tflite_model
 from tests.serving.server import live
 from tests.serving.server.test_grpc_service import CALLS, tensors
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('healthy_afterwards')]
 
 FUZZ = hypothesis.settings(
   deadline=None,
@@ -38,7 +38,6 @@ MANY = hypothesis.settings(FUZZ, max_examples=1000)
 FEW = hypothesis.settings(FUZZ, max_examples=300)
 CODES = grpc.StatusCode
 CLIENTS_MISTAKES = {CODES.INVALID_ARGUMENT, CODES.NOT_FOUND, CODES.FAILED_PRECONDITION}
-MAX_BYTES = 4 * 2**30  # several tensors of the largest size that a short message may stand for
 ODD = {
   'serving_default': ['number'],
   'echo': ['text'],
@@ -52,21 +51,6 @@ ODD = {
 def check(server: live.Server, method, request, *more: grpc.StatusCode) -> None:
   code = method.future(request, 120).code()
   assert code in {CODES.OK, *CLIENTS_MISTAKES, *more}, request
-
-
-def check_alive(server: live.Server) -> None:
-  assert 'Traceback' not in '\n'.join(server.new_lines())
-  status = pathlib.Path(f'/proc/{server.pid}/status').read_text()
-  (peak,) = (line for line in status.splitlines() if line.startswith('VmHWM'))
-  assert int(peak.split()[1]) * 1024 < MAX_BYTES
-
-
-@pytest.fixture(autouse=True)
-def _alive(request: pytest.FixtureRequest) -> Iterator[None]:
-  yield
-  for name in ('server', 'odd_server', 'tflite_server'):
-    if name in request.fixturenames:
-      check_alive(request.getfixturevalue(name))
 
 
 @st.composite

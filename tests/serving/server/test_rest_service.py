@@ -411,12 +411,14 @@ def check_answer(server: live.Server, method: str, path: str, body: bytes) -> No
     json.loads(reply)
 
 
+@pytest.mark.usefixtures('healthy_afterwards')
 @hypothesis.given(BODIES)
 @QUICK
 def test_malformed_bodies_never_give_a_server_error(server: live.Server, body: bytes):
   check_answer(server, 'POST', f'{MODEL}:predict', body)
 
 
+@pytest.mark.usefixtures('healthy_afterwards')
 @hypothesis.given(METHODS, PATHS, VERBS, BODIES)
 @QUICK
 def test_malformed_requests_never_give_a_server_error(
@@ -426,6 +428,7 @@ def test_malformed_requests_never_give_a_server_error(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures('healthy_afterwards')
 @hypothesis.given(METHODS, PATHS, VERBS, BODIES)
 @ALL
 def test_ten_thousand_malformed_requests(
