@@ -13,13 +13,16 @@ import json
 import os
 import pathlib
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
+import aiohttp
 import grpc
 import httpx
 import numpy as np
@@ -37,7 +40,7 @@ batch_timeout_micros { value: 2000 }
 max_enqueued_batches { value: 1000 }
 num_batch_threads { value: 2 }
 """
-_JSON_ROWS = 1000
+_JSON_ROWS, _REQUESTS, _IMPORTS = 1000, 2000, 5
 
 
 def main() -> None:
@@ -51,6 +54,7 @@ def main() -> None:
   _, path = list(push.versions(folder).items())[-1]
   model = tf.saved_model.load(str(path))
   print('| what | measured | beside | to reach |\n|---|---|---|---|')
+  _print_import()
   _print_json_rate(model)
   with server_process.running(folder, '') as server:
     _print_latency(model, folder.name, server, options.requests)
@@ -61,6 +65,19 @@ def main() -> None:
     with server_process.running(folder, '', *flags) as server:
       _print_throughput(model, folder.name, server)
       _print_memory(folder.name, server, options.soak)
+
+
+def _print_import() -> None:
+  """The client's import, and that of the library that it needs most, each in a new process."""
+  seconds: dict[str, list[float]] = {'serving.client': [], 'grpc': []}
+  for _ in range(_IMPORTS):
+    for module, times in seconds.items():
+      program = (
+        f'import time; s = time.perf_counter(); import {module}; print(time.perf_counter() - s)'
+      )
+      times.append(float(subprocess.check_output([sys.executable, '-c', program], text=True)))
+  client_s, grpc_s = map(statistics.median, seconds.values())
+  _row('import serving.client', f'{client_s:.2f} s', f'import grpc, {grpc_s:.2f} s', '1 s')
 
 
 def _print_json_rate(model: tf.Module) -> None:
@@ -103,42 +120,67 @@ def _print_throughput(model: tf.Module, name: str, server: server_process.Server
   """Many clients with batching, beside full batches in this process."""
   call, inputs = _direct(model, _FULL_BATCH)
   bare = _FULL_BATCH / _median_s(lambda: call(**inputs)['image_bytes'].numpy(), 50)
-  start_s = time.perf_counter()
-  latencies_s = asyncio.run(_load(name, server, 2000, _BATCH))
-  rate = 2000 * _BATCH / (time.perf_counter() - start_s)
-  p99_ms = 1e3 * np.percentile(latencies_s, 99)
-  _row(
-    f'{_CLIENTS} clients, {_BATCH} images a request, batching',
-    f'{rate / bare:.2f} x ({rate:,.0f} images/s, p99 {p99_ms:.0f} ms)',
-    f'full batches, {bare:,.0f} images/s',
-    '0.85 x',
-  )
+  for protocol, load, num_images, to_reach in (
+    ('gRPC', _load_grpc, _BATCH, '0.85 x'),
+    ('gRPC', _load_grpc, 1, ''),
+    ('REST', _load_rest, _BATCH, ''),
+    ('REST', _load_rest, 1, ''),
+  ):
+    start_s = time.perf_counter()
+    latencies_s = asyncio.run(load(name, server, _REQUESTS, num_images))
+    rate = _REQUESTS * num_images / (time.perf_counter() - start_s)
+    p99_ms = 1e3 * np.percentile(latencies_s, 99)
+    _row(
+      f'{protocol}, {_CLIENTS} clients, batching, images a request: {num_images}',
+      f'{rate / bare:.2f} x ({rate:,.0f} images/s, p99 {p99_ms:.0f} ms)',
+      f'full batches, {bare:,.0f} images/s',
+      to_reach,
+    )
 
 
 def _print_memory(name: str, server: server_process.Server, number: int) -> None:
   """Resident memory of the server after a tenth of the requests and after all."""
-  asyncio.run(_load(name, server, number // 10, 1))
+  asyncio.run(_load_grpc(name, server, number // 10, 1))
   before = _resident_mib(server.process_id)
-  asyncio.run(_load(name, server, number - number // 10, 1))
+  asyncio.run(_load_grpc(name, server, number - number // 10, 1))
   grown = _resident_mib(server.process_id) - before
   _row(f'memory over {number:,} requests', f'+{grown:.0f} MiB', f'{before:.0f} MiB', 'no growth')
 
 
-async def _load(
+async def _load_grpc(
   name: str, server: server_process.Server, number: int, num_images: int
 ) -> list[float]:
-  """Seconds that each request took; 32 at a time."""
-  message, waiting, latencies_s = _message(name, num_images), iter(range(number)), []
+  message = _message(name, num_images)
   async with grpc.aio.insecure_channel(server.grpc_address) as channel:
     predict = channel.unary_unary(_PREDICT)
+    return await _load(lambda: predict(message, timeout=_TIMEOUT_S), number)
 
-    async def ask() -> None:
-      for _ in waiting:
-        start_s = time.perf_counter()
-        await predict(message, timeout=_TIMEOUT_S)
-        latencies_s.append(time.perf_counter() - start_s)
 
-    await asyncio.gather(*(ask() for _ in range(_CLIENTS)))
+async def _load_rest(
+  name: str, server: server_process.Server, number: int, num_images: int
+) -> list[float]:
+  url, body = f'http://{server.rest_address}/v1/models/{name}:predict', _body(num_images)
+  timeout = aiohttp.ClientTimeout(_TIMEOUT_S)
+  async with aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as http:
+
+    async def post() -> None:
+      async with http.post(url, data=body) as reply:
+        await reply.read()
+
+    return await _load(post, number)
+
+
+async def _load(send: Callable[[], Awaitable[Any]], number: int) -> list[float]:
+  """Seconds that each request took; 32 at a time."""
+  waiting, latencies_s = iter(range(number)), []
+
+  async def ask() -> None:
+    for _ in waiting:
+      start_s = time.perf_counter()
+      await send()
+      latencies_s.append(time.perf_counter() - start_s)
+
+  await asyncio.gather(*(ask() for _ in range(_CLIENTS)))
   return latencies_s
 
 
