@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import PIL.Image
 import pytest
+import tensorflow as tf
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -45,11 +46,36 @@ def test_names_of_models_can_not_leave_their_script():
 
 
 @pytest.fixture(scope='module')
-def port(saved_model: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def silent_model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+  """Takes any label, and so never tells which there are."""
+  path = tmp_path_factory.mktemp('silent')
+  module = tf.Module()
+  module.from_latent = tf.function(
+    lambda latent, label: {'images': tf.zeros([tf.shape(latent)[0], 2, 2, 1])},
+    input_signature=[
+      tf.TensorSpec([None, 3], tf.float32, 'latent'),
+      tf.TensorSpec([None], tf.int64, 'label'),
+    ],
+  )
+  tf.saved_model.save(
+    module, str(path), {'from_latent': module.from_latent.get_concrete_function()}
+  )
+  return path
+
+
+@pytest.fixture(scope='module')
+def port(
+  saved_model: pathlib.Path, silent_model: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[int]:
   base = tmp_path_factory.mktemp('base')
-  (base / '3').symlink_to(saved_model)
+  models = {'tiny': saved_model, 'untold': silent_model}
+  for name, path in models.items():
+    (base / name).mkdir()
+    (base / name / '3').symlink_to(path)
+  config = base / 'models.config'
+  config.write_text(live.config(**{name: base / name for name in models}))
   (free,) = live.free_ports(1)
-  flags = ('--port=0', f'--rest_api_port={free}', '--model_name=tiny', f'--model_base_path={base}')
+  flags = ('--port=0', f'--rest_api_port={free}', f'--model_config_file={config}')
   server = live.Process(*flags, '--enable_gallery')
   try:
     server.wait_for('Serving')
@@ -143,7 +169,7 @@ def test_keys_alone_are_enough(browser: WebDriver):
   caption = '#grid li:first-child'
   redrawn = [StaleElementReferenceException]  # between finding the caption and reading it
   WebDriverWait(browser, _WAIT_S, ignored_exceptions=redrawn).until(
-    lambda _: browser.find_element(By.CSS_SELECTOR, caption).text == '41'
+    lambda _: browser.find_element(By.CSS_SELECTOR, caption).text == '0 · seed 41'
   )
   reached = set()
   for _ in range(12):
@@ -171,6 +197,34 @@ def test_what_the_server_refuses_is_said(browser: WebDriver):
   browser.find_element(By.ID, 'submit').click()
   WebDriverWait(browser, _WAIT_S).until(
     lambda _: 'label is outside the 3 classes' in browser.find_element(By.ID, 'error').text
+  )
+
+
+@pytest.mark.slow
+def test_captions_tell_label_and_seed_or_the_way_between_two(browser: WebDriver):
+  fill(browser, label='all', seed=8, count=5)
+  assert captions(browser) == [
+    '0 · seed 8',
+    '1 · seed 9',
+    '2 · seed 10',
+    '0 · seed 11',
+    '1 · seed 12',
+  ]
+  fill(browser, second=1, count=3)
+  assert captions(browser) == ['0 %', '50 %', '100 %']
+  fill(browser, count=1)
+  assert captions(browser) == ['50 %']
+
+
+def captions(browser: WebDriver) -> list[str]:
+  return [tile.text for tile in browser.find_elements(By.CSS_SELECTOR, '#grid li')]
+
+
+@pytest.mark.slow
+def test_labels_that_the_model_does_not_tell_are_not_invented(browser: WebDriver):
+  browser.find_element(By.CSS_SELECTOR, 'option[value="untold"]').click()
+  WebDriverWait(browser, _WAIT_S).until(
+    lambda _: 'does not say which labels it has' in browser.find_element(By.ID, 'error').text
   )
 
 
