@@ -8,6 +8,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.remote.webdriver import WebDriver
 
+MISSING = "chromedriver is missing: install Debian's chromium and chromium-driver."
 SIZES = {'phone': (390, 844), 'desktop': (1280, 800)}
 _FLAGS = (
   '--headless=new',
@@ -22,7 +23,7 @@ _FLAGS = (
 def start(folder: pathlib.Path, size: str = 'phone', flags: tuple[str, ...] = ()) -> WebDriver:
   """A browser of its own profile that saves downloads in `folder`; quit() ends it."""
   if not (chromedriver := shutil.which('chromedriver')):
-    pytest.skip("chromedriver is missing: install Debian's chromium and chromium-driver.")
+    pytest.skip(MISSING)
   options, profile = webdriver.ChromeOptions(), tempfile.mkdtemp(prefix='profile', dir=folder)
   for flag in (*_FLAGS, *flags, f'--user-data-dir={profile}'):
     options.add_argument(flag)

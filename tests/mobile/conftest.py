@@ -9,6 +9,7 @@ from pipeline.latents import latents_from_seeds
 from pipeline.networks import digits
 from pipeline.networks.spec import ModelSpec
 from tests.mobile.lively import lively
+from tests.mobile.no_skips import pytest_runtest_makereport  # noqa: F401
 
 NAMES = tuple(str(digit) for digit in range(10))
 

@@ -11,6 +11,7 @@ android {
     targetSdk = 37
     versionCode = 1
     versionName = "1.0"
+    ndk { abiFilters += listOf("arm64-v8a", "x86_64") } // the generator's: nowhere else it runs
   }
 }
 

@@ -4,7 +4,7 @@ plugins { id("com.android.library") }
 val litert = "com.google.ai.edge.litert:litert:2.3.0"
 
 // The package has no CMake files: its shared library is laid out for the linker.
-val litertPackage = configurations.create("litertPackage")
+val litertPackage = configurations.create("litertPackage") { isCanBeConsumed = false }
 val litertFolder = layout.buildDirectory.dir("litert")
 val extractLiteRt = tasks.register<Sync>("extractLiteRt") {
   from({ zipTree(litertPackage.singleFile) }) { include("jni/**/libLiteRt.so") }

@@ -60,10 +60,14 @@ export class Generator {
     this.check(values, label);
     const inputs: Record<string, Tensor> = {latent: new Tensor(values, [1, values.length])};
     if (this.info.numClasses) inputs.label = new Tensor(Int32Array.of(label), [1]);
-    const outputs = await this.model.run(inputs);
-    const pixels = await (outputs.pixels as Tensor).data();
-    for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) tensor.delete();
-    return pixels as Uint8Array;
+    const tensors = Object.values(inputs);
+    try {
+      const outputs = await this.model.run(inputs);
+      tensors.push(...Object.values(outputs));
+      return (await (outputs.pixels as Tensor).data()) as Uint8Array;
+    } finally {
+      for (const tensor of tensors) tensor.delete();
+    }
   }
 
   close(): void {

@@ -2,20 +2,24 @@
  * Keeps the whole page, model and runtime included, for use without a network.
  *
  * The build writes the list of files and their common hash into this file, so that a new version
- * of any of them is a new worker, which loads all of them before it takes over.
+ * of any of them is a new worker. It loads all of them and waits: an open page keeps its version,
+ * for pictures of one model are wrong by another's golden.json.
  */
 
 export {}; // a module to the type checker, so that `self` is this file's own
 
 declare const self: ServiceWorkerGlobalScope;
 
-const CACHE = 'forgeline-__VERSION__';
+// One host may have several of these pages, and other apps: all share its caches.
+const CACHES_OF_THIS_PAGE = `forgeline ${self.registration.scope} `;
+const CACHE = `${CACHES_OF_THIS_PAGE}__VERSION__`;
 const FILES = '__FILES__'.split(',');
 // The page says which of LiteRT's builds its browser takes.
 const RUNTIME = new URL(self.location.href).searchParams.get('runtime');
 
 self.addEventListener('install', event => event.waitUntil(keep()));
-self.addEventListener('activate', event => event.waitUntil(takeOver()));
+self.addEventListener('message', event => event.waitUntil(self.skipWaiting())); // page/offline.ts
+self.addEventListener('activate', event => event.waitUntil(deleteOthers()));
 self.addEventListener('fetch', event => {
   if (event.request.method === 'GET') event.respondWith(answer(event.request));
 });
@@ -27,13 +31,12 @@ async function keep(): Promise<void> {
   );
   // Asks the server whether what the browser has is still the newest.
   await cache.addAll(['./', ...wanted].map(file => new Request(file, {cache: 'no-cache'})));
-  await self.skipWaiting();
 }
 
-async function takeOver(): Promise<void> {
+async function deleteOthers(): Promise<void> {
   const names = await caches.keys();
-  await Promise.all(names.filter(name => name !== CACHE).map(name => caches.delete(name)));
-  await self.clients.claim();
+  const others = names.filter(name => name.startsWith(CACHES_OF_THIS_PAGE) && name !== CACHE);
+  await Promise.all(others.map(name => caches.delete(name)));
 }
 
 async function answer(request: Request): Promise<Response> {

@@ -14,8 +14,13 @@ import {type Golden, selfTest} from './selfTest.js';
 export async function openOnWebGpu(modelUrl: string, golden: Golden): Promise<Generator | null> {
   if (!getWebGpuDevice()) return null;
   const generator = await Generator.open(modelUrl, {accelerator: 'webgpu'});
-  const result = await selfTest(generator, golden);
-  if (generator.accelerator === 'webgpu' && result.passed) return generator;
-  generator.close();
-  throw new Error(result.passed ? 'the GPU lacks an operation of the model.' : result.message);
+  try {
+    const {passed, message} = await selfTest(generator, golden);
+    if (!passed) throw new Error(message);
+    if (generator.accelerator === 'webgpu') return generator;
+    throw new Error('the GPU lacks an operation of the model.');
+  } catch (error) {
+    generator.close();
+    throw error;
+  }
 }

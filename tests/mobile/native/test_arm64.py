@@ -50,7 +50,9 @@ def litert(folder: pathlib.Path) -> pathlib.Path:
   platform = ['--platform', 'manylinux_2_27_aarch64', '--only-binary=:all:', '--no-deps']
   command = [sys.executable, '-m', 'pip', 'download', wheel, *platform, '--dest', folder]
   done = building.run(*command)
-  assert done.returncode == 0, f'PyPI is needed for an ARM64 library:\n{done.stderr}'
+  if done.returncode:
+    said = done.stderr.splitlines()[-1]
+    pytest.skip(f'needs PyPI, for LiteRT on ARM64: connect to it and run again. pip: {said}')
   with zipfile.ZipFile(next(folder.glob('*.whl'))) as archive:
     return pathlib.Path(archive.extract('ai_edge_litert/libLiteRt.so', folder))
 

@@ -95,6 +95,26 @@ def pixels(driver: WebDriver, index: int, channels: int = 1) -> np.ndarray:
   return rgba[..., :channels]
 
 
+def values(driver: WebDriver) -> list[list[str]]:
+  """The form's fields and what they hold."""
+  return driver.execute_script("return [...new FormData(document.getElementById('form'))]")
+
+
+def caches(driver: WebDriver) -> list[str]:
+  """Names of all caches of the page's host, sorted."""
+  return sorted(driver.execute_async_script('caches.keys().then(arguments[0])'))
+
+
+def kept(driver: WebDriver) -> set[str]:
+  """Paths, from the page's folder, of all files that the page's worker has."""
+  script = (
+    'caches.keys().then(async ([name]) => (await (await caches.open(name)).keys())'
+    ".map(request => request.url.slice(new URL('./', location).href.length)))"
+    '.then(arguments[0])'
+  )
+  return set(driver.execute_async_script(script))
+
+
 def complaints(driver: WebDriver) -> list[str]:
   """What the browser's console holds of errors."""
   return [line['message'] for line in driver.get_log('browser') if line['level'] == 'SEVERE']

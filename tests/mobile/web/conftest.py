@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,10 +17,14 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from mobile import convert, self_test
 from pipeline.latents import latents_from_seeds
 from tests import chromium
+from tests.mobile.web import browser
 
 SOURCE = pathlib.Path(__file__).parents[3] / 'mobile/web'
 _BUILD_S = 300
 _OLDEST_NODE = (20, 19)
+_UNREACHED = re.compile(
+  'code (EAI_AGAIN|ENOTFOUND|ENETUNREACH|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT)'
+)
 
 
 def npm(*arguments: str, bundle: pathlib.Path | None = None) -> None:
@@ -31,6 +36,8 @@ def npm(*arguments: str, bundle: pathlib.Path | None = None) -> None:
     ['npm', *arguments], cwd=SOURCE, env=environment, capture_output=True, text=True,
     timeout=_BUILD_S, check=False,
   )  # fmt: skip
+  if unreached := _UNREACHED.search(ended.stderr):
+    pytest.skip(f"needs npm's registry: connect to it and run again. npm: {unreached[0]}")
   assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
@@ -90,6 +97,20 @@ def colours(dist: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pat
     info=info,
   )
   self_test.write(folder / 'model', latents, None)
+  return folder
+
+
+@pytest.fixture(scope='module')
+def url(dist: pathlib.Path) -> Iterator[str]:
+  with browser.serving(dist) as address:
+    yield address
+
+
+@pytest.fixture
+def changed(dist: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+  """A copy of the page whose model folder may be changed."""
+  folder = tmp_path / 'changed'
+  shutil.copytree(dist, folder)
   return folder
 
 

@@ -123,48 +123,62 @@ _APP = """<!doctype html>
 </script>
 <pre id="said"></pre>
 <script type="module">
-  import {Generator, selfTest} from './lib/index.js';
+  import {CompiledModel, Tensor} from '@litertjs/core';
+  import {Generator, openOnWebGpu, selfTest} from './lib/index.js';
   const said = [];
   const options = {runtimeUrl: 'litert/core/wasm/'};
   const attempt = async action => {
     try { said.push(await action()); } catch (error) { said.push(error.message); }
   };
   const golden = await (await fetch('bundle/golden.json')).json();
-  for (const name of Object.keys(golden.models)) {
-    await attempt(async () => {
-      const generator = await Generator.open('bundle/' + name, options);
-      const {message} = await selfTest(generator, golden);
-      generator.close();
-      return name + ': ' + message;
-    });
-  }
-  const generator = await Generator.open('bundle/generator.tflite', options);
-  await attempt(() => generator.generate(1n, 10));
-  await attempt(() => generator.generate(new Float32Array(3), 1));
-  await attempt(async () => String((await generator.generate(1n, 1)).length));
+  // ACTIONS
   document.getElementById('said').textContent = said.join('\\n') + '\\nend';
 </script>
 """
 
 
-@pytest.mark.slow
-def test_an_app_opens_every_file_that_a_browser_can_run(
+@pytest.fixture
+def run_app(
   open_browser: Callable[..., WebDriver],
   packages: pathlib.Path,
   lib: pathlib.Path,
   bundle: pathlib.Path,
   tmp_path: pathlib.Path,
-):
-  app = tmp_path / 'app'
-  app.mkdir()
-  (app / 'index.html').write_text(_APP)
-  for name, folder in (('litert', packages / '@litertjs'), ('lib', lib), ('bundle', bundle)):
-    (app / name).symlink_to(folder)
-  driver = open_browser('phone')
-  with browser.serving(app) as address:
-    driver.get(address)
-    browser.wait_for_text(driver, 'said', 'end')
-  assert driver.find_element('id', 'said').text.splitlines()[:-1] == [
+) -> Callable[[str], list[str]]:
+  """What an app says that uses the package's files in a browser."""
+
+  def run(actions: str) -> list[str]:
+    app = tmp_path / 'app'
+    app.mkdir()
+    (app / 'index.html').write_text(_APP.replace('// ACTIONS', actions))
+    for name, folder in (('litert', packages / '@litertjs'), ('lib', lib), ('bundle', bundle)):
+      (app / name).symlink_to(folder)
+    driver = open_browser('phone', flags=browser.WEBGPU)
+    with browser.serving(app) as address:
+      driver.get(address)
+      browser.wait_for_text(driver, 'said', 'end')
+    return driver.find_element('id', 'said').text.splitlines()[:-1]
+
+  return run
+
+
+@pytest.mark.slow
+def test_an_app_opens_every_file_that_a_browser_can_run(run_app: Callable[[str], list[str]]):
+  actions = """
+    for (const name of Object.keys(golden.models)) {
+      await attempt(async () => {
+        const generator = await Generator.open('bundle/' + name, options);
+        const {message} = await selfTest(generator, golden);
+        generator.close();
+        return name + ': ' + message;
+      });
+    }
+    const generator = await Generator.open('bundle/generator.tflite', options);
+    await attempt(() => generator.generate(1n, 10));
+    await attempt(() => generator.generate(new Float32Array(3), 1));
+    await attempt(async () => String((await generator.generate(1n, 1)).length));
+  """
+  assert run_app(actions) == [
     'generator.tflite: 16 of 16 pictures are right to the byte.',
     'generator_f16.tflite: 16 of 16 pictures are right within one grey level.',
     'generator_f32.tflite: 16 of 16 pictures are right within one grey level.',
@@ -173,3 +187,26 @@ def test_an_app_opens_every_file_that_a_browser_can_run(
     'The latent has 3 values. This model takes 100.',
     '784',
   ]
+
+
+@pytest.mark.slow
+def test_what_goes_wrong_holds_no_memory(run_app: Callable[[str], list[str]]):
+  actions = """
+    const freed = {Tensor: 0, CompiledModel: 0};
+    for (const type of [Tensor, CompiledModel]) {
+      const free = type.prototype.delete;
+      const name = type === Tensor ? 'Tensor' : 'CompiledModel';
+      type.prototype.delete = function () { freed[name] += !this.deleted; free.call(this); };
+    }
+    const generator = await Generator.open('bundle/generator.tflite', options);
+    generator.close();
+    await attempt(() => generator.generate(1n, 1));
+    said.push(`${freed.Tensor} tensors`);
+    await attempt(() => openOnWebGpu('bundle/generator_f16.tflite', {...golden, latents: '?'}));
+    said.push(`${freed.CompiledModel} models`);
+  """
+  closed, tensors, refused, models = run_app(actions)
+  assert 'deleted' in closed
+  assert tensors == '2 tensors'
+  assert 'atob' in refused
+  assert models == '2 models'

@@ -3,6 +3,8 @@ import {byId} from './elements.js';
 import {NUM_PICTURES} from './grid.js';
 
 const ALL = 'all';
+const SEEDS = ['seed', 'second'];
+const [LEAST, MOST] = [-(2n ** 63n), 2n ** 63n - 1n]; // as on the server
 
 export interface Sample {
   readonly latent: Float32Array;
@@ -21,13 +23,14 @@ export class Form {
     this.showLabels();
     this.offerRandomSeed('dice', 'seed');
     this.offerRandomSeed('second-dice', 'second');
-    document.addEventListener('keydown', event => this.onKey(event));
+    byId('grid').addEventListener('keydown', event => this.onKey(event));
     this.form.addEventListener('submit', event => event.preventDefault());
   }
 
   onChange(action: () => void): void {
     this.form.addEventListener('input', () => {
       byId('percent').textContent = `${Math.round(100 * this.way)} %`;
+      for (const name of SEEDS) this.checkSeed(name);
       if (this.form.reportValidity()) action();
     });
   }
@@ -35,9 +38,9 @@ export class Form {
   /** The pictures of sixteen neighbouring seeds, each on its way to that of another seed. */
   samples(): Sample[] {
     return Array.from({length: NUM_PICTURES}, (_, i) => {
-      const seed = this.seed('seed') + BigInt(i);
+      const seed = this.seed('seed', i);
       const from = latentFromSeed(seed, this.info.latentSize);
-      const to = latentFromSeed(this.seed('second') + BigInt(i), this.info.latentSize);
+      const to = latentFromSeed(this.seed('second', i), this.info.latentSize);
       const label = this.labelOf(i);
       return {latent: interpolate(from, to, this.way), label, caption: this.caption(seed, label)};
     });
@@ -45,9 +48,9 @@ export class Form {
 
   /** A file's name for one picture, or for all of them (null). */
   name(index: number | null): string {
-    const seed = this.seed('seed') + BigInt(index ?? 0);
+    const [seed, second] = SEEDS.map(name => this.seed(name, index ?? 0));
     const label = index === null ? this.value('label') : String(this.labelOf(index));
-    const way = this.way ? `-to-${this.value('second')}-${Math.round(100 * this.way)}` : '';
+    const way = this.way ? `-to-${second}-${Math.round(100 * this.way)}` : '';
     const labelled = this.info.numClasses ? `-label-${label}` : '';
     return `forgeline${labelled}-seed-${seed}${way}.png`;
   }
@@ -67,8 +70,14 @@ export class Form {
     return `${this.info.numClasses ? `Label ${name}, seed` : 'Seed'} ${seed}${way}`;
   }
 
-  private seed(name: string): bigint {
-    return BigInt(this.value(name));
+  /** Of a picture; after the last seed of 64 bits comes the first. */
+  private seed(name: string, index: number): bigint {
+    return BigInt.asIntN(64, BigInt(this.value(name)) + BigInt(index));
+  }
+
+  private checkSeed(name: string): void {
+    const field = this.form.elements.namedItem(name) as HTMLInputElement;
+    field.setCustomValidity(isSeed(field.value) ? '' : `A whole number from ${LEAST} to ${MOST}.`);
   }
 
   /** A field's value; empty for one that isn't there. */
@@ -98,15 +107,19 @@ export class Form {
     this.form.dispatchEvent(new Event('input'));
   }
 
-  /** 0 to 9: that label; A: all labels; R: a random seed. */
+  /** On a picture, 0 to 9: that label; A: all labels; R: a random seed. */
   private onKey(event: KeyboardEvent): void {
-    const isTyping = event.target instanceof HTMLInputElement && event.target.type === 'text';
-    if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const key = event.key.toLowerCase();
     const {numClasses} = this.info;
-    if (event.key === 'r') this.set('seed', String(randomSeed()));
-    if (event.key === 'a' && numClasses) this.set('label', ALL);
-    if (/^[0-9]$/.test(event.key) && Number(event.key) < numClasses) this.set('label', event.key);
+    if (key === 'r') this.set('seed', String(randomSeed()));
+    if (key === 'a' && numClasses) this.set('label', ALL);
+    if (/^[0-9]$/.test(key) && Number(key) < numClasses) this.set('label', key);
   }
+}
+
+function isSeed(text: string): boolean {
+  return /^-?\d{1,19}$/.test(text) && BigInt(text) >= LEAST && BigInt(text) <= MOST;
 }
 
 function labelKey(name: string, value: string): HTMLLabelElement {

@@ -4,12 +4,13 @@ import {Generator, type Golden, selfTest} from '../index.js';
 import {byId, showError, showFacts, showTestResult} from './elements.js';
 import {Form} from './form.js';
 import {Grid} from './grid.js';
-import {keepOffline} from './offline.js';
+import {followVersion, keepOffline} from './offline.js';
 import {Painter} from './painter.js';
 import {offerWebGpu} from './processor.js';
 import {canShare, download, share} from './sharing.js';
 
 async function start(): Promise<void> {
+  followVersion();
   const generator = await Generator.open('model/generator.tflite');
   const form = new Form(generator.info);
   const grid = new Grid(generator.info);

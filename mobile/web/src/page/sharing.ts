@@ -5,6 +5,7 @@ export interface Picture {
   readonly name: string;
 }
 
+const FILE_LIFE_MS = 60_000; // Safari reads a file some time after the click that saves it
 const SHARED_WIDTH = 1024; // other apps blur small pictures when they enlarge them
 
 export function canShare(): boolean {
@@ -16,7 +17,7 @@ export function canShare(): boolean {
 export async function download({canvas, name}: Picture): Promise<void> {
   const href = URL.createObjectURL(await png(canvas));
   Object.assign(document.createElement('a'), {href, download: name}).click();
-  URL.revokeObjectURL(href);
+  setTimeout(() => URL.revokeObjectURL(href), FILE_LIFE_MS);
 }
 
 /** Hands the picture, each pixel a square, to the app that the user chooses. */
