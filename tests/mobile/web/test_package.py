@@ -144,16 +144,16 @@ def run_app(
   lib: pathlib.Path,
   bundle: pathlib.Path,
   tmp_path: pathlib.Path,
-) -> Callable[[str], list[str]]:
+) -> Callable[..., list[str]]:
   """What an app says that uses the package's files in a browser."""
 
-  def run(actions: str) -> list[str]:
+  def run(actions: str, *flags: str) -> list[str]:
     app = tmp_path / 'app'
     app.mkdir()
     (app / 'index.html').write_text(_APP.replace('// ACTIONS', actions))
     for name, folder in (('litert', packages / '@litertjs'), ('lib', lib), ('bundle', bundle)):
       (app / name).symlink_to(folder)
-    driver = open_browser('phone', flags=browser.WEBGPU)
+    driver = open_browser('phone', flags=flags)
     with browser.serving(app) as address:
       driver.get(address)
       browser.wait_for_text(driver, 'said', 'end')
@@ -163,7 +163,7 @@ def run_app(
 
 
 @pytest.mark.slow
-def test_an_app_opens_every_file_that_a_browser_can_run(run_app: Callable[[str], list[str]]):
+def test_an_app_opens_every_file_that_a_browser_can_run(run_app: Callable[..., list[str]]):
   actions = """
     for (const name of Object.keys(golden.models)) {
       await attempt(async () => {
@@ -190,7 +190,7 @@ def test_an_app_opens_every_file_that_a_browser_can_run(run_app: Callable[[str],
 
 
 @pytest.mark.slow
-def test_what_goes_wrong_holds_no_memory(run_app: Callable[[str], list[str]]):
+def test_what_goes_wrong_holds_no_memory(run_app: Callable[..., list[str]]):
   actions = """
     const freed = {Tensor: 0, CompiledModel: 0};
     for (const type of [Tensor, CompiledModel]) {
@@ -205,7 +205,7 @@ def test_what_goes_wrong_holds_no_memory(run_app: Callable[[str], list[str]]):
     await attempt(() => openOnWebGpu('bundle/generator_f16.tflite', {...golden, latents: '?'}));
     said.push(`${freed.CompiledModel} models`);
   """
-  closed, tensors, refused, models = run_app(actions)
+  closed, tensors, refused, models = run_app(actions, *browser.WEBGPU)
   assert 'deleted' in closed
   assert tensors == '2 tensors'
   assert 'atob' in refused

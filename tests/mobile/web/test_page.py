@@ -143,6 +143,7 @@ def test_the_download_is_the_pictures_pixel_for_pixel(
   seen = downloaded(driver, opened[1] / 'forgeline-label-4-seed-6.png')
   np.testing.assert_array_equal(seen, all_of_them)
   browser.tiles(driver)[9].click()
+  assert driver.find_element(By.ID, 'download').text == 'Download picture'
   seen = downloaded(driver, opened[1] / 'forgeline-label-4-seed-15.png')
   np.testing.assert_array_equal(seen, wanted[9])
 

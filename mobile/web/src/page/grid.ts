@@ -58,6 +58,7 @@ export class Grid {
     for (const [i, tile] of this.tiles.entries()) {
       tile.setAttribute('aria-pressed', String(i === this.chosen));
     }
+    byId('download').textContent = this.chosen === null ? 'Download all' : 'Download picture';
     this.focusable(index);
   }
 
