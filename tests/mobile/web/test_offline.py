@@ -93,7 +93,8 @@ def test_a_new_version_waits_until_it_is_asked_for(
   for tab in tabs:
     driver.switch_to.window(tab)
     WebDriverWait(driver, 60, ignored_exceptions=[WebDriverException]).until(
-      lambda _: 'Self-test failed' in driver.find_element(By.ID, 'result').text
+      lambda _: 'Self-test failed' in driver.find_element(By.ID, 'result').text,
+      message='a page did not load the new version',
     )
     assert golden_in_page(driver) != old
     browser.wait_for_text(driver, 'facts', 'works offline')
