@@ -10,7 +10,7 @@
 #include "model_file.h"
 #include "signature.h"
 
-enum { SIGNATURE = 0, MAX_INPUTS = 2, INT8_OFFSET = 128, TOML_SIZE = 40 };
+enum { SIGNATURE = 0, MAX_INPUTS = 2, MAX_THREADS = 256, INT8_OFFSET = 128, TOML_SIZE = 40 };
 
 struct gan_generator {
   gan_model_file file; /* `model` reads from it */
@@ -47,7 +47,9 @@ static int set_num_threads(LiteRtOptions options, int32_t num_threads) {
     free(toml);
     return -1;
   }
-  return LiteRtAddOpaqueOptions(options, cpu_options);
+  if (LiteRtAddOpaqueOptions(options, cpu_options) == 0) return 0; /* they are its own now */
+  LiteRtDestroyOpaqueOptions(cpu_options);
+  return -1;
 }
 
 static int compile(gan_generator* generator, int32_t num_threads) {
@@ -108,9 +110,9 @@ gan_generator* gan_generator_open(const char* model_path, const gan_generator_op
     gan_fail("model_path is NULL (gan_generator_open). Pass the path of a .tflite file.");
     return NULL;
   }
-  if (options->num_threads < 0) {
-    gan_fail("num_threads=%d is negative (gan_generator_open). Pass 0 for LiteRT's choice.",
-             (int)options->num_threads);
+  if (options->num_threads < 0 || options->num_threads > MAX_THREADS) {
+    gan_fail("num_threads=%d is not within 0 to %d (gan_generator_open). Pass 0 for LiteRT's "
+             "choice.", (int)options->num_threads, MAX_THREADS);
     return NULL;
   }
   gan_generator* generator = calloc(1, sizeof *generator);

@@ -31,7 +31,7 @@ typedef struct gan_generator_info {
 
 typedef struct gan_generator_options {
   const char* expected_sha256; /* 64 hex digits, as in golden.json; NULL: the seal is checked */
-  int32_t num_threads;         /* 0: LiteRT's choice */
+  int32_t num_threads;         /* 0: LiteRT's choice; at most 256 */
 } gan_generator_options;
 
 /* Reads a .tflite file of the bundle; any of its kinds will do.

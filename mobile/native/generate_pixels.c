@@ -15,6 +15,30 @@ static int fail(const char* message) {
   return 1;
 }
 
+static int fail_at(const char* file, const char* message) {
+  fprintf(stderr, "generate_pixels: %s: %s\n", file, message);
+  return 1;
+}
+
+/* Reads the next latent and its label. Returns 1, or 0 at the end, or -1 after an error. */
+static int read_inputs(FILE* latents, FILE* labels, float* latent, size_t latent_size,
+                       int32_t* label) {
+  size_t size = fread(latent, 1, latent_size * sizeof *latent, latents);
+  if (ferror(latents)) return -fail_at("LATENTS", strerror(errno));
+  size_t num_labels = labels == NULL ? size > 0 : fread(label, sizeof *label, 1, labels);
+  if (labels != NULL && ferror(labels)) return -fail_at("LABELS", strerror(errno));
+  if (size > 0 && size < latent_size * sizeof *latent) {
+    return -fail("LATENTS ends within a latent. Pass float32 [N, Z], whole.");
+  }
+  if (size > 0 && num_labels == 0) {
+    return -fail("there are fewer labels than latents. Pass one for each.");
+  }
+  if (size == 0 && num_labels > 0) {
+    return -fail("there are more labels than latents. Pass one for each.");
+  }
+  return size > 0;
+}
+
 static int generate_all(gan_generator* generator, FILE* latents, FILE* labels, FILE* images) {
   gan_generator_info info = gan_generator_get_info(generator);
   size_t latent_size = (size_t)info.latent_size;
@@ -24,23 +48,22 @@ static int generate_all(gan_generator* generator, FILE* latents, FILE* labels, F
   uint8_t* pixels = calloc(num_pixels, 1);
   int32_t label = 0;
   int failed = latent == NULL || pixels == NULL ? fail("no memory for an image.") : 0;
-  while (!failed && fread(latent, sizeof *latent, latent_size, latents) == latent_size) {
-    if (labels != NULL && fread(&label, sizeof label, 1, labels) != 1) {
-      failed = fail("there are fewer labels than latents. Pass one for each.");
-    } else if (gan_generator_generate(generator, latent, label, pixels)) {
+  int more = 1;
+  while (!failed && (more = read_inputs(latents, labels, latent, latent_size, &label)) > 0) {
+    if (gan_generator_generate(generator, latent, label, pixels)) {
       failed = fail(gan_generator_last_error());
     } else if (fwrite(pixels, 1, num_pixels, images) != num_pixels) {
-      failed = fail(strerror(errno));
+      failed = fail_at("PIXELS", strerror(errno));
     }
   }
   free(latent);
   free(pixels);
-  return failed;
+  return failed || more < 0;
 }
 
 static FILE* opened(const char* path, const char* mode) {
   FILE* stream = fopen(path, mode);
-  if (stream == NULL) fprintf(stderr, "generate_pixels: %s: %s\n", path, strerror(errno));
+  if (stream == NULL) fail_at(path, strerror(errno));
   return stream;
 }
 
@@ -58,5 +81,6 @@ int main(int argc, char** argv) {
   gan_generator_close(generator);
   closed(latents);
   closed(labels);
-  return !closed(images) || failed;
+  if (!closed(images) && !failed) failed = fail_at("PIXELS", strerror(errno));
+  return failed;
 }

@@ -80,6 +80,7 @@ LiteRtStatus LiteRtSetOptionsHardwareAccelerators(LiteRtOptions, int accelerator
 LiteRtStatus LiteRtCreateOpaqueOptions(const char* identifier, void* payload,
                                        void (*destructor)(void* payload), LiteRtOpaqueOptions*);
 LiteRtStatus LiteRtAddOpaqueOptions(LiteRtOptions owner, LiteRtOpaqueOptions);
+void LiteRtDestroyOpaqueOptions(LiteRtOpaqueOptions);
 
 LiteRtStatus LiteRtCreateCompiledModel(LiteRtEnvironment, LiteRtModel, LiteRtOptions,
                                        LiteRtCompiledModel*);

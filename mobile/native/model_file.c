@@ -28,7 +28,7 @@ static int read_bytes(FILE* stream, const char* path, gan_model_file* file) {
   file->num_bytes = fread(file->bytes, 1, (size_t)size, stream);
   if (file->num_bytes == (size_t)size) return 0;
   return gan_fail("%s could not be read to its end: %s (gan_generator_open). Copy the file again.",
-                  path, strerror(errno));
+                  path, ferror(stream) ? strerror(errno) : "it ends early");
 }
 
 static int check_seal(const char* path, const gan_model_file* file) {

@@ -65,8 +65,9 @@ static int read_inputs(LiteRtSignature litert_signature, size_t num_inputs,
       num_labels++;
     }
   }
-  int are_right = num_latents == 1 && num_latents + num_labels == (int)num_inputs;
-  return are_right ? 0 : -1;
+  /* A file may repeat a name. */
+  int are_known = (size_t)(num_latents + num_labels) == num_inputs;
+  return num_latents == 1 && num_labels <= 1 && are_known ? 0 : -1;
 }
 
 static int read_tensors(LiteRtModel model, gan_signature* signature, size_t* num_inputs) {

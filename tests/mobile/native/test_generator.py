@@ -1,5 +1,6 @@
 """mobile/native on this machine."""
 
+import copy
 import pathlib
 
 import numpy as np
@@ -78,22 +79,75 @@ def test_the_header_is_also_cpp(tmp_path: pathlib.Path):
   assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(
+  ('labels', 'said'),
+  [
+    ([3], 'there are fewer labels than latents'),
+    ([3, 4, 5], 'there are more labels than latents'),
+    ([3, 10], 'label=10 is none of the 10'),
+    (None, 'the model takes labels'),
+  ],
+)
 def test_label_that_is_missing_or_wrong_is_one_line(
-  programs: pathlib.Path, bundle: pathlib.Path, tmp_path: pathlib.Path
+  labels: list[int] | None,
+  said: str,
+  programs: pathlib.Path,
+  bundle: pathlib.Path,
+  tmp_path: pathlib.Path,
 ):
   np.zeros([2, 100], np.float32).tofile(tmp_path / 'latents')
-  model, inputs = bundle / 'generator.tflite', [tmp_path / 'latents', tmp_path / 'pixels']
-  for labels, said in (([3], 'fewer labels than latents'), ([3, 10], 'label=10 is none of the 10')):
+  inputs = [tmp_path / 'latents', tmp_path / 'pixels']
+  if labels is not None:
     np.array(labels, np.int32).tofile(tmp_path / 'labels')
-    done = building.run(programs / 'library/generate_pixels', model, *inputs, tmp_path / 'labels')
-    assert done.returncode == 1
-    assert said in done.stderr
-  done = building.run(programs / 'library/generate_pixels', model, *inputs)
-  assert 'the model takes labels' in done.stderr
+    inputs.append(tmp_path / 'labels')
+  assert_one_line(programs, bundle / 'generator.tflite', *inputs, said=said)
+
+
+@pytest.mark.parametrize(
+  ('size', 'dtype'), [(199, np.float32), (1, np.uint8), (200 * 4 - 1, np.uint8), (101, np.float64)]
+)
+def test_latents_that_are_cut_short_or_of_another_type_are_one_line(
+  size: int, dtype: type, programs: pathlib.Path, unlabelled: pathlib.Path, tmp_path: pathlib.Path
+):
+  np.zeros([size], dtype).tofile(tmp_path / 'latents')
+  inputs = [tmp_path / 'latents', tmp_path / 'pixels']
+  assert_one_line(programs, unlabelled, *inputs, said='LATENTS ends within a latent')
+
+
+def test_a_folder_for_latents_is_one_line(
+  programs: pathlib.Path, unlabelled: pathlib.Path, tmp_path: pathlib.Path
+):
+  inputs = [tmp_path, tmp_path / 'pixels']
+  assert_one_line(programs, unlabelled, *inputs, said='LATENTS: Is a directory')
+
+
+@pytest.mark.parametrize('num_images', [1, 100])
+def test_a_full_disk_is_one_line(
+  num_images: int, programs: pathlib.Path, unlabelled: pathlib.Path, tmp_path: pathlib.Path
+):
+  latents(num_images).tofile(tmp_path / 'latents')  # one image is written when the file is closed
+  inputs = [tmp_path / 'latents', pathlib.Path('/dev/full')]
+  assert_one_line(programs, unlabelled, *inputs, said='PIXELS: No space left on device')
+
+
+def assert_one_line(programs: pathlib.Path, *arguments: pathlib.Path, said: str) -> None:
+  done = building.run(programs / 'library/generate_pixels', *arguments)
+  assert done.returncode == 1
+  (line,) = [each for each in done.stderr.splitlines() if not each.startswith('INFO: ')]
+  assert said in line
 
 
 def other_signature(model: flatbuffer.schema.ModelT) -> None:
   model.signatureDefs[0].inputs[0].name = b'noise'
+
+
+def label_twice(model: flatbuffer.schema.ModelT) -> None:
+  graph, inputs = model.subgraphs[0], model.signatureDefs[0].inputs
+  label = next(entry for entry in inputs if entry.name == b'label')
+  graph.tensors.append(copy.deepcopy(graph.tensors[label.tensorIndex]))
+  inputs.append(copy.deepcopy(label))
+  inputs[-1].tensorIndex = len(graph.tensors) - 1
+  graph.inputs = [*graph.inputs, len(graph.tensors) - 1]
 
 
 def other_type(model: flatbuffer.schema.ModelT) -> None:
@@ -107,22 +161,26 @@ def no_info(model: flatbuffer.schema.ModelT) -> None:
 @pytest.mark.parametrize(
   ('change', 'said'),
   [
+    (label_twice, 'does not take latent (and label) and make pixels alone'),
     (other_signature, 'does not take latent (and label) and make pixels alone'),
     (other_type, 'does not take latent (and label) and make pixels alone'),
     (no_info, 'its GAN_INFO names no classes'),
   ],
 )
 def test_another_model_is_refused(
-  change, said: str, programs: pathlib.Path, bundle: pathlib.Path, tmp_path: pathlib.Path
+  change, said: str, sanitised_programs: pathlib.Path, bundle: pathlib.Path, tmp_path: pathlib.Path
 ):
   model = flatbuffer.parse((bundle / 'generator.tflite').read_bytes())
   change(model)
   (tmp_path / '0').write_bytes(flatbuffer.pack(model))
-  assert said in building.outcomes(programs, tmp_path)[0]
+  assert said in building.outcomes(sanitised_programs, tmp_path)[0]
 
 
-def test_sealed_rubbish_of_any_length_is_no_model(programs: pathlib.Path, tmp_path: pathlib.Path):
+def test_sealed_rubbish_of_any_length_is_no_model(
+  sanitised_programs: pathlib.Path, tmp_path: pathlib.Path
+):
   # The lengths make SHA-256 pad in every way; a wrong digest would be called damage.
   for length in range(130):
     (tmp_path / str(length)).write_bytes(seal.sealed(bytes(range(length))))
-  assert all('LiteRT does not take' in line for line in building.outcomes(programs, tmp_path))
+  lines = building.outcomes(sanitised_programs, tmp_path)
+  assert all('LiteRT does not take' in line for line in lines)

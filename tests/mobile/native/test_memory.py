@@ -13,6 +13,14 @@ def test_sanitisers_find_nothing(sanitised_programs: pathlib.Path, bundle: pathl
   assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_options_that_litert_refuses_are_freed(
+  sanitised_programs: pathlib.Path, bundle: pathlib.Path
+):
+  done = building.run(sanitised_programs / 'refused_options', bundle / 'generator.tflite')
+  assert done.returncode == 0, done.stdout + done.stderr
+  assert 'LiteRT cannot run' in done.stdout
+
+
 @pytest.mark.slow
 def test_valgrind_finds_nothing(programs: pathlib.Path, bundle: pathlib.Path):
   building.need('valgrind')
