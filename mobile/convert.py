@@ -26,20 +26,19 @@ import tempfile
 import tensorflow as tf
 import tf_keras
 
-from mobile import flatbuffer, gan_info, mending, native_log, verify
+from mobile import flatbuffer, gan_info, mending, model_files, native_log, verify
 from mobile.calibration import Calibration
 from mobile.gan_info import GanInfo
 
 FILES = {
-  'int8': 'generator.tflite',
-  'i8': 'generator_i8.tflite',
-  'f32': 'generator_f32.tflite',
-  'f16': 'generator_f16.tflite',
+  'int8': model_files.MAIN,
+  'i8': model_files.I8,
+  'f32': model_files.F32,
+  'f16': model_files.F16,
 }
 # What generator.tflite is, by the name of the quantisation.
 KINDS = {'ptq': 'int8', 'qat': 'int8', 'dynamic': 'dynamic', 'float16': 'f16', 'none': 'f32'}
 _INT8, _FLOAT = ('int8', 'i8'), ('f32', 'f16')
-_MAIN = FILES['int8']
 _KINDS_INSIDE = {'i8': 'int8'}  # as `verify.kind` names them
 
 
@@ -75,7 +74,7 @@ def export_tflite(
   if kind not in models:
     kinds = _INT8 if kind == 'int8' else (kind,)
     models |= zip(kinds, _convert(kinds, tuned or generator, calibration, info), strict=True)
-  (path / _MAIN).write_bytes(models[kind])
+  (path / model_files.MAIN).write_bytes(models[kind])
   for other in (*_FLOAT, 'i8'):
     if other in models:
       (path / FILES[other]).write_bytes(models[other])
@@ -117,7 +116,7 @@ def _finished(kind: str, saved_model: str, calibration: Calibration, info: GanIn
     found = [f'it is {verify.kind(model)} inside']
   if found:
     raise ConversionError(
-      f'{FILES.get(kind, _MAIN)} is not as promised: {"; ".join(found)} (convert).'
+      f'{FILES.get(kind, model_files.MAIN)} is not as promised: {"; ".join(found)} (convert).'
     )
   return model
 
@@ -163,5 +162,5 @@ def _run(converter: tf.lite.TFLiteConverter, kind: str) -> bytes:
       log.seek(0)
       said = [*str(error).splitlines(), *log.read().decode(errors='replace').splitlines()]
       reason = next((line.strip() for line in said if line.strip()), type(error).__name__)
-      name = FILES.get(kind, _MAIN)
+      name = FILES.get(kind, model_files.MAIN)
       raise ConversionError(f'{name} could not be converted: {reason} (convert).') from error

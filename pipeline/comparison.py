@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from mobile import psnr
+
 Check = dict[str, Any]
 
-_PSNR_OF_EQUAL_DB = 99.0  # stands for infinity, which has no place in JSON
-_WORSE_THAN_ANY = 1e30  # stands for a value that is not finite, for the same reason
+_WORSE_THAN_ANY = 1e30  # stands for a value that is not finite, which has no place in JSON
 
 
 def check(name: str, value: float, limit: float, unit: str = '') -> Check:
@@ -72,9 +73,7 @@ def psnr_db(pixels: np.ndarray, golden: np.ndarray) -> np.ndarray:
     float64 [N], in dB; 99 for equal pictures.
   """
   squares = levels_apart(pixels, golden).astype(np.float64) ** 2
-  with np.errstate(divide='ignore'):
-    decibels = 10 * np.log10(255**2 / squares.mean(axis=(1, 2, 3)))
-  return np.minimum(decibels, _PSNR_OF_EQUAL_DB)
+  return psnr.psnr_db(squares.mean(axis=(1, 2, 3)))
 
 
 def levels_apart(pixels: np.ndarray, golden: np.ndarray) -> np.ndarray:

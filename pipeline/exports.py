@@ -12,6 +12,7 @@ import mobile.compression
 import mobile.convert
 import mobile.distillation
 import mobile.gan_info
+import mobile.model_files
 import mobile.qat
 import mobile.self_test
 import pipeline
@@ -91,7 +92,7 @@ def export_tflite(
 
 
 def _check_size(output: pathlib.Path, max_megabytes: float) -> None:
-  path = output / mobile.convert.FILES['int8']
+  path = output / mobile.model_files.MAIN
   megabytes = path.stat().st_size / 1e6
   if megabytes > max_megabytes:
     raise errors.ValidationError(

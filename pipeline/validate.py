@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from mobile import model_files
 from pipeline import comparison, dataset, latents, pictures, replays
 from pipeline import generator as generators
 from pipeline.comparison import Check
@@ -35,8 +36,6 @@ failures = comparison.failures
 _FIRST_SEED = 4 << 48  # of the images behind the Frechet distance; evaluate's end below it
 _GRID_COLUMNS = 10
 _NAMES = {'saved_model': 'saved_model', 'served': 'server'}  # others are named as their file
-_MAIN_FILE, _I8_FILE = 'generator.tflite', 'generator_i8.tflite'
-_F32_FILE, _F16_FILE = 'generator_f32.tflite', 'generator_f16.tflite'
 
 
 def validate(
@@ -186,7 +185,7 @@ class Validator:
     if self.judge.feature_net.reads_labels:
       checks.append(self._label_agreement(got['pixels'], got['extra_pixels']))
     checks.append(self._frechet_increase(got['extra_pixels']))
-    ratio = path.stat().st_size / path.with_name(_F32_FILE).stat().st_size
+    ratio = path.stat().st_size / path.with_name(model_files.F32).stat().st_size
     checks.append(comparison.check('max_size_ratio', ratio, limits['max_size_ratio']))
     return checks, got['pixels']
 
@@ -219,19 +218,19 @@ def _exports(
   return [
     (validator.saved_model, inputs['export_saved_model']),
     (validator.served, inputs['export_saved_model']),
-    (_measure_of_main(validator, tflite), tflite / _MAIN_FILE),
-    *((validator.tflite_int8, path) for path in tflite.glob(_I8_FILE)),
-    (validator.tflite_f32, tflite / _F32_FILE),
-    (validator.tflite_f16, tflite / _F16_FILE),
+    (_measure_of_main(validator, tflite), tflite / model_files.MAIN),
+    *((validator.tflite_int8, path) for path in tflite.glob(model_files.I8)),
+    (validator.tflite_f32, tflite / model_files.F32),
+    (validator.tflite_f16, tflite / model_files.F16),
   ]
 
 
 def _measure_of_main(validator: Validator, tflite: pathlib.Path) -> Measure:
   """By --quantization: generator.tflite is one of the float files again, or has 8-bit weights."""
-  contents = (tflite / _MAIN_FILE).read_bytes()
-  if contents == (tflite / _F32_FILE).read_bytes():
+  contents = (tflite / model_files.MAIN).read_bytes()
+  if contents == (tflite / model_files.F32).read_bytes():
     return validator.tflite_f32
-  if contents == (tflite / _F16_FILE).read_bytes():
+  if contents == (tflite / model_files.F16).read_bytes():
     return validator.tflite_f16
   return validator.tflite_int8
 

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import shlex
 
+from mobile import model_files
 from pipeline import next_steps
 from pipeline.report import facts, numbers
 
@@ -73,11 +74,11 @@ def _serving(run: facts.Run) -> list[Command]:
 
 
 def _embed(run: facts.Run) -> Command:
-  path = _run_dir(run) / 'export_tflite/generator.tflite'
+  path = _run_dir(run) / 'export_tflite' / model_files.MAIN
   label = ', label=np.array([0], np.int32)' if run.class_names else ''
   latent_size = int(run.model.get('latent_size') or run.setting('latent_size', '64'))
   return Command(
-    title='Run generator.tflite in Python, as a phone does',
+    title=f'Run {model_files.MAIN} in Python, as a phone does',
     code=(
       'import numpy as np\nfrom ai_edge_litert.interpreter import Interpreter\n\n'
       f"generate = Interpreter({str(path)!r}).get_signature_runner('generate')\n"

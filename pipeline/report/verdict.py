@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from mobile import model_files
 from pipeline import next_steps
 from pipeline.report import comparison, facts, figures, numbers
 
@@ -158,18 +159,18 @@ def _labels(run: facts.Run) -> Headline | None:
 
 def _phone(run: facts.Run) -> Headline | None:
   sizes = comparison.file_sizes(run)
-  if 'generator.tflite' not in sizes:
+  if model_files.MAIN not in sizes:
     return None
   beside = []
-  if sizes.get('generator_f32.tflite'):
-    ratio = numbers.number(sizes['generator.tflite'] / sizes['generator_f32.tflite'], 2)
+  if sizes.get(model_files.F32):
+    ratio = numbers.number(sizes[model_files.MAIN] / sizes[model_files.F32], 2)
     beside.append(f'{ratio} × the float32 file')
   growth = comparison.phone_frechet_increase(run)
   if growth is not None:
     beside.append(f'Fréchet distance {growth}')
   return Headline(
     label='Model for phones',
-    value=numbers.size(sizes['generator.tflite']),
+    value=numbers.size(sizes[model_files.MAIN]),
     beside='; '.join(beside) or 'not validated',
   )
 
