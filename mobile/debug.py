@@ -1,11 +1,14 @@
 """Says which operation of a generator loses how much in int8, and what leaving it in float32 wins.
 
   python -m mobile.debug --run_dir=runs/quickstart
-  python -m mobile.debug --run_dir=runs/quickstart --float_layers=8,TANH
+  python -m mobile.debug --run_dir=runs/quickstart --float_layers=8,TANH --out=mixed.tflite
 
 The loss of an operation is the mean squared error of the pictures, in grey levels, when that
 operation alone is in int8. Two neighbours both count the rounding of what passes between them, so
 the losses add up to more than that of the whole.
+
+`--out` writes the file with these layers in float32. An app plays it in place of generator.tflite,
+but it is not of the run: neither validated nor in golden.json.
 """
 
 import argparse
@@ -22,11 +25,11 @@ import PIL.Image
 import PIL.ImageDraw
 from ai_edge_litert.interpreter import Interpreter
 
-from mobile import gan_info, verify
+from mobile import gan_info, model_files, verify
 from mobile.calibration import Calibration
+from mobile.psnr import psnr_db
 from mobile.requantization import Operation, Requantizer
 
-_F32_FILE = 'export_tflite/generator_f32.tflite'
 _NUM_CALIBRATION, _NUM_PICTURES = 500, 64
 _LEVELS = 127.5  # grey levels to one unit of [-1, 1]
 _ROW, _LABELS, _BARS, _VALUES = 18, 260, 400, 90  # of the chart, in pixels
@@ -89,11 +92,6 @@ class Analysis:
     return sorted(chosen)
 
 
-def psnr_db(squared_levels: float) -> float:
-  """The peak signal-to-noise ratio of a mean squared error in grey levels."""
-  return float(10 * np.log10(255**2 / max(squared_levels, 1e-9)))
-
-
 def table(losses: Sequence[Loss]) -> str:
   """A line for each operation."""
   total = sum(loss.squared_levels for loss in losses)
@@ -147,10 +145,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     '--float_layers', default='', help='numbers or kinds of operations to leave in float32'
   )
   parser.add_argument(
+    '--out', type=pathlib.Path, help='.tflite file with these in float32 to write'
+  )
+  parser.add_argument(
     '--chart', type=pathlib.Path, default='quantization_loss.png', help='picture to write'
   )
   options = parser.parse_args(argv)
-  path = options.run_dir / _F32_FILE
+  path = options.run_dir / 'export_tflite' / model_files.F32
   if not path.is_file():
     print(f'{path} is missing (mobile.debug). Run the export_tflite stage first.', file=sys.stderr)
     return 2
@@ -167,6 +168,9 @@ def main(argv: Sequence[str] | None = None) -> int:
   _print_effect(analysis, 'all in int8', [])
   if kept:
     _print_effect(analysis, f'{options.float_layers} in float32', kept)
+  if options.out:
+    options.out.write_bytes(analysis.requantizer.exported(kept))
+    print(f'written to {options.out}')
   return 0
 
 

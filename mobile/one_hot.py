@@ -23,7 +23,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from mobile import flatbuffer, int8
 
-_LOOK_UPS = ('ONE_HOT', 'EMBEDDING_LOOKUP')
+_LOOK_UPS = ('ONE_HOT', 'EMBEDDING_LOOKUP', 'GATHER')
 _GATHER_VERSION = 2  # the first that takes INT8
 
 
@@ -32,16 +32,18 @@ def mend(model: schema.ModelT) -> None:
   graph = model.subgraphs[0]
   look_ups = [operator for operator in graph.operators if _is_look_up(model, operator)]
   for operator in look_ups:
-    if flatbuffer.operation_name(model, operator) == 'ONE_HOT':
+    kind = flatbuffer.operation_name(model, operator)
+    if kind == 'ONE_HOT':
       _make_gather(model, operator)
-    else:
+    elif kind == 'EMBEDDING_LOOKUP':
       _widen_table(model, operator)
   others = [operator for operator in graph.operators if operator not in look_ups]
   graph.operators = look_ups + [operator for operator in others if _is_read(operator, graph)]
 
 
 def _is_look_up(model: schema.ModelT, operator: schema.OperatorT) -> bool:
-  is_of_input = operator.inputs[0] in model.subgraphs[0].inputs
+  inputs = set(map(int, model.subgraphs[0].inputs))
+  is_of_input = not inputs.isdisjoint(map(int, operator.inputs))
   return is_of_input and flatbuffer.operation_name(model, operator) in _LOOK_UPS
 
 

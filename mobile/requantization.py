@@ -10,10 +10,8 @@ from ai_edge_litert import schema_py_generated as schema
 from tensorflow.lite.python import convert as converter
 from tensorflow.lite.python.optimize.calibrator import Calibrator
 
-from mobile import flatbuffer, mending, native_log
+from mobile import flatbuffer, gan_info, grey_tail, mending, native_log
 from mobile.calibration import Calibration
-
-_RESCALING = ('ADD', 'MUL', 'ROUND', 'CAST')  # from tanh to grey levels, the file's last operations
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +37,9 @@ class Requantizer:
     Raises:
       ValueError: another file.
     """
+    self._file = model
     parsed = flatbuffer.parse(model)
-    _cut(parsed)
+    grey_tail.take_off(parsed)
     self.float_model = flatbuffer.pack(parsed)
     self.operations = tuple(_operations(parsed))
     with native_log.caught():
@@ -52,29 +51,23 @@ class Requantizer:
     Returns:
       A .tflite file: latent float32 (, label int32) -> pixels float32 [1, H, W, C] in [-1, 1].
     """
+    return flatbuffer.pack(self._quantized(float_operations))
+
+  def exported(self, float_operations: Collection[int]) -> bytes:
+    """The same as a file for apps, in place of generator.tflite.
+
+    Returns:
+      A .tflite file with GAN_INFO: latent float32 (, label int32) -> pixels uint8 [1, H, W, C].
+    """
+    model = self._quantized(float_operations)
+    grey_tail.put_on(model, flatbuffer.parse(self._file))
+    gan_info.attach(model, gan_info.read(self._file))
+    return flatbuffer.pack(model)
+
+  def _quantized(self, float_operations: Collection[int]) -> schema.ModelT:
     kept = [self.operations[number].tensor for number in float_operations]
     with native_log.caught():
-      model = converter.mlir_quantize(self._calibrated, denylisted_nodes=kept)
-    return flatbuffer.pack(mending.mended(model))
-
-
-def _cut(model: schema.ModelT) -> None:
-  """Ends the model in tanh, as the INT8 files do, in place of grey levels."""
-  graph = model.subgraphs[0]
-  body, tail = graph.operators[: -len(_RESCALING)], graph.operators[-len(_RESCALING) :]
-  kinds = tuple(flatbuffer.operation_name(model, operator) for operator in tail)
-  if kinds != _RESCALING:
-    raise ValueError(
-      f'the model ends in {", ".join(kinds)}, not {", ".join(_RESCALING)} (requantization).'
-      ' Pass the generator_f32.tflite of the export_tflite stage.'
-    )
-  images = int(tail[0].inputs[0])
-  graph.operators, graph.outputs = body, [images]
-  model.signatureDefs[0].outputs[0].tensorIndex = images
-  used = sorted({operator.opcodeIndex for operator in body})
-  model.operatorCodes = [model.operatorCodes[index] for index in used]
-  for operator in body:
-    operator.opcodeIndex = used.index(operator.opcodeIndex)
+      return mending.mended(converter.mlir_quantize(self._calibrated, denylisted_nodes=kept))
 
 
 def _operations(model: schema.ModelT) -> Iterator[Operation]:

@@ -7,7 +7,8 @@ import PIL.Image
 import pytest
 import tf_keras
 
-from mobile import convert, debug
+from mobile import convert, debug, gan_info, model_files, replay, seal, verify
+from pipeline import comparison
 from tests.mobile.test_qat import INFO, drawn, network
 
 
@@ -17,8 +18,9 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
   generator = network()
   plant_coarse_steps(generator)
   (path / 'export_tflite').mkdir()
-  model = convert.convert('f32', generator, drawn(10, 0), INFO)
-  (path / 'export_tflite/generator_f32.tflite').write_bytes(model)
+  for kind in ('f32', 'int8'):
+    model = convert.convert(kind, generator, drawn(100, 0), INFO)
+    (path / 'export_tflite' / convert.FILES[kind]).write_bytes(model)
   return path
 
 
@@ -44,6 +46,27 @@ def test_the_command_names_the_layer_that_loses_most(
   assert mixed > whole + 2
   with PIL.Image.open(chart) as picture:
     assert len(picture.getcolors()) > 2
+
+
+def pixels(path: pathlib.Path) -> np.ndarray:
+  test = drawn(50, 1)
+  return replay.Generator(path).pixels(test.latents, test.labels)
+
+
+def test_a_file_with_layers_in_float_plays_and_is_nearer_to_float(
+  run_dir: pathlib.Path, tmp_path: pathlib.Path
+):
+  mixed, chart = tmp_path / 'mixed.tflite', tmp_path / 'chart.png'
+  flags = ['--float_layers=CONV_2D,TANH', f'--out={mixed}', f'--chart={chart}']
+  assert debug.main([f'--run_dir={run_dir}', *flags]) == 0
+  exact = pixels(run_dir / 'export_tflite' / model_files.F32)
+  whole = comparison.psnr_db(pixels(run_dir / 'export_tflite' / model_files.MAIN), exact)
+  assert comparison.psnr_db(pixels(mixed), exact).mean() > whole.mean() + 2
+  contents = mixed.read_bytes()
+  assert gan_info.read(contents).class_names == INFO.class_names
+  assert contents == seal.sealed(contents[: -len(seal.sealed(b''))])
+  wanted = {'latent_size': 8, 'num_classes': 3, 'image_shape': (8, 8, 1)}
+  assert not verify.problems(contents, **wanted, io_types=verify.FLOAT_IO, is_int8=False)
 
 
 @pytest.mark.parametrize(
