@@ -14,18 +14,15 @@ import dataclasses
 import gzip
 import os
 import pathlib
-import statistics
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from benchmarks.finished import FinishedRun
-from mobile import replay
+from mobile import latency, model_files, replay
 from pipeline import comparison, exports
 from pipeline.config import ExportTfliteConfig
 from pipeline.console import Console
@@ -33,15 +30,14 @@ from pipeline.validate import Judge
 
 _STAGES = ('ingest', 'train', 'evaluate', 'golden')
 _VARIANTS: Mapping[str, tuple[str, dict[str, str]]] = {  # file, settings of export_tflite
-  'float32': ('generator_f32.tflite', {}),
-  'float16': ('generator_f16.tflite', {}),
-  'dynamic': ('generator.tflite', {'quantization': 'dynamic'}),
-  'ptq': ('generator.tflite', {}),
-  'qat': ('generator.tflite', {'quantization': 'qat'}),
-  'pruned': ('generator.tflite', {'compression': 'prune'}),
-  'clustered': ('generator.tflite', {'compression': 'cluster'}),
+  'float32': (model_files.F32, {}),
+  'float16': (model_files.F16, {}),
+  'dynamic': (model_files.MAIN, {'quantization': 'dynamic'}),
+  'ptq': (model_files.MAIN, {}),
+  'qat': (model_files.MAIN, {'quantization': 'qat'}),
+  'pruned': (model_files.MAIN, {'compression': 'prune'}),
+  'clustered': (model_files.MAIN, {'compression': 'cluster'}),
 }
-_ROUNDS, _ROUND_IMAGES = 15, 100
 _MAX_FRECHET_INCREASE, _MIN_SPEED_RATIO = 0.05, 4
 _MAX_MS, _MAX_MB = 0.1, 1.0
 
@@ -68,7 +64,7 @@ def main() -> None:
     files = _export(options.run_dir, folder, options.fine_tune_steps)
     judge = Judge.make(_inputs(options.run_dir), options.num_images)
     qualities = {name: _quality(path, judge) for name, path in files.items()}
-    _print_variants(files, qualities, milliseconds(files))
+    _print_variants(files, qualities, _milliseconds(files))
     if options.beside:
       _print_networks([options.run_dir, options.beside])
 
@@ -100,26 +96,8 @@ def _quality(path: pathlib.Path, judge: Judge) -> Quality:
   )
 
 
-def milliseconds(files: Mapping[str, pathlib.Path]) -> dict[str, float]:
-  """Time of one image on one thread for each file, which take turns."""
-  interpreters = {name: _ready(path) for name, path in files.items()}
-  times: dict[str, list[float]] = {name: [] for name in files}
-  for _ in range(_ROUNDS):
-    for name, interpreter in interpreters.items():
-      start_s = time.perf_counter()
-      for _ in range(_ROUND_IMAGES):
-        interpreter.invoke()
-      times[name].append((time.perf_counter() - start_s) * 1e3 / _ROUND_IMAGES)
-  return {name: statistics.median(found) for name, found in times.items()}
-
-
-def _ready(path: pathlib.Path) -> Interpreter:
-  interpreter = Interpreter(str(path), num_threads=1)
-  interpreter.allocate_tensors()
-  for details in interpreter.get_input_details():
-    interpreter.set_tensor(details['index'], np.ones(details['shape'], details['dtype']))
-  interpreter.invoke()
-  return interpreter
+def _milliseconds(files: Mapping[str, pathlib.Path]) -> dict[str, float]:
+  return latency.milliseconds({name: path.read_bytes() for name, path in files.items()})
 
 
 def _print_variants(
@@ -158,8 +136,8 @@ def _print_variants(
 
 def _print_networks(run_dirs: Sequence[pathlib.Path]) -> None:
   """Quality, size and speed of the INT8 files of runs, side by side."""
-  files = {str(path): path / 'export_tflite/generator.tflite' for path in run_dirs}
-  times = milliseconds(files)
+  files = {str(path): path / 'export_tflite' / model_files.MAIN for path in run_dirs}
+  times = _milliseconds(files)
   print(f'\n{"network":<12} {"Frechet / floor":>16} {"label":>8} {"MB":>7} {"ms":>7}  run')
   for path in run_dirs:
     run, size_mb = FinishedRun(path), files[str(path)].stat().st_size / 1e6

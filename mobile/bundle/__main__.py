@@ -1,4 +1,4 @@
-"""Command line: `python -m mobile.bundle --run_dir=RUN --out=FOLDER`.
+"""Command line: `python -m mobile.bundle --run_dir=RUN [--out=FOLDER]`.
 
 Writes the bundle of a finished run: the .tflite files, golden.json, golden.png, bundle.json (every
 figure) and a README.md that shows them. A folder that is such a bundle is replaced, no other.
@@ -26,10 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   parser.add_argument('--run_dir', type=pathlib.Path, required=True, help='a finished run')
-  parser.add_argument('--out', type=pathlib.Path, required=True, help='folder to make')
+  parser.add_argument('--out', type=pathlib.Path, help='folder to make; RUN/bundle by default')
   options = parser.parse_args(arguments)
+  run_dir = options.run_dir.expanduser()
   try:
-    _write(options.run_dir.expanduser(), options.out.expanduser())
+    _write(run_dir, options.out.expanduser() if options.out else run_dir / 'bundle')
   except errors.ForgelineError as error:
     print(f'{type(error).__name__}: {error}', file=sys.stderr)
     return error.exit_code

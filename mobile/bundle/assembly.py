@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-from mobile import gan_info, self_test
+from mobile import gan_info, model_files, self_test
 from mobile.bundle import figures, pictures, readme
 from mobile.self_test import SelfTest
 
@@ -53,15 +53,26 @@ def assemble(
     partial.mkdir()
     for name in (*facts['models'], self_test.FILE):
       shutil.copyfile(export / name, partial / name)
-    pictures.write(partial / 'golden.png', golden.models['generator.tflite'].pixels)
+    pictures.write(partial / 'golden.png', golden.models[model_files.MAIN].pixels)
     (partial / 'README.md').write_text(readme.render(facts), encoding='utf-8')
     text = json.dumps(facts, indent=2, ensure_ascii=False)
     (partial / FACTS).write_text(text + '\n', encoding='utf-8')
     _durable(partial)
-    if out.exists():
-      out.rename(pathlib.Path(folder) / 'old')
-    partial.rename(out)
+    _put(partial, out, pathlib.Path(folder) / 'old')
   return facts
+
+
+def _put(new: pathlib.Path, out: pathlib.Path, old: pathlib.Path) -> None:
+  """Moves a bundle into place; if that fails the one that was there is back."""
+  if not out.exists():
+    new.rename(out)
+    return
+  out.rename(old)
+  try:
+    new.rename(out)
+  except BaseException:
+    old.rename(out)
+    raise
 
 
 def _facts(export: pathlib.Path, validation: pathlib.Path) -> tuple[SelfTest, dict[str, Any]]:
@@ -72,14 +83,11 @@ def _facts(export: pathlib.Path, validation: pathlib.Path) -> tuple[SelfTest, di
     paths = sorted(export.glob('*.tflite'))
     if {path.name for path in paths} != set(golden.models):
       raise ValueError(f'{self_test.FILE} tells of {sorted(golden.models)}')
-    models = {
-      path.name: figures.of_file(path, golden.models[path.name].sha256, validated) for path in paths
-    }
     facts = {
       'gan_info': figures.shared_info(gan_info.read(paths[0].read_bytes())),
       'machine': figures.machine(),
       'num_golden': len(golden.latents),
-      'models': models,
+      'models': figures.of_files(paths, golden, validated),
     }
     return golden, facts
   except (OSError, ValueError, KeyError, TypeError, IndexError) as error:

@@ -2,21 +2,15 @@
 
 import dataclasses
 import gzip
-import hashlib
 import pathlib
 import platform
-import statistics
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from ai_edge_litert.interpreter import Interpreter
-
-from mobile import verify
+from mobile import latency, verify
 from mobile.gan_info import GanInfo
+from mobile.self_test import SelfTest
 
-_WARM_UP_RUNS, _RUNS = 10, 100
 _CPU_INFO = pathlib.Path('/proc/cpuinfo')
 _QUALITY = {  # check of validation.json: name here
   'min_psnr_db': 'psnr_db',
@@ -26,51 +20,42 @@ _QUALITY = {  # check of validation.json: name here
 }
 
 
-def of_file(path: pathlib.Path, sha256: str, validation: Mapping[str, Any]) -> dict[str, Any]:
-  """The facts of one file.
+def of_files(
+  paths: Sequence[pathlib.Path], golden: SelfTest, validation: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+  """The facts of each file, by its name.
 
   Args:
-    path: .tflite file.
-    sha256: golden.json's.
+    paths: .tflite files.
+    golden: what golden.json tells of them.
     validation: contents of validation.json.
 
   Raises:
-    ValueError: the file's SHA-256 is another.
-    KeyError: it was not validated.
+    ValueError: a file's SHA-256 is another.
+    KeyError: one was not validated.
   """
-  model = path.read_bytes()
-  digest = hashlib.sha256(model).hexdigest()
-  if digest != sha256:
-    raise ValueError(f'SHA-256 of {path.name} is {digest[:12]}…, not {sha256[:12]}…')
-  checks = {entry['file']: entry['checks'] for entry in validation['models']}[path.name]
+  models = {path.name: path.read_bytes() for path in paths}
+  for name, model in models.items():
+    golden.models[name].check(name, model)
+  checks = {entry['file']: entry['checks'] for entry in validation['models']}
+  times_ms = latency.milliseconds(models)
   return {
-    'sha256': digest,
-    'inside': verify.kind(model),
-    'bytes': len(model),
-    'gzip_bytes': len(gzip.compress(model, compresslevel=9, mtime=0)),
-    'latency_ms': latency_ms(model),
-    'quality': {
-      _QUALITY[check['check']]: check['value'] for check in checks if check['check'] in _QUALITY
-    },
+    name: {
+      'sha256': golden.models[name].sha256,
+      'inside': verify.kind(model),
+      'bytes': len(model),
+      'gzip_bytes': len(gzip.compress(model, compresslevel=9, mtime=0)),
+      'latency_ms': round(times_ms[name], 3),
+      'quality': _quality(checks[name]),
+    }
+    for name, model in models.items()
   }
 
 
-def latency_ms(model: bytes) -> float:
-  """Median time of one picture on one thread, in ms.
-
-  Args:
-    model: a .tflite file's bytes.
-  """
-  interpreter = Interpreter(model_content=model, num_threads=1)
-  interpreter.allocate_tensors()
-  for detail in interpreter.get_input_details():
-    interpreter.set_tensor(detail['index'], np.zeros(detail['shape'], detail['dtype']))
-  times = []
-  for _ in range(_WARM_UP_RUNS + _RUNS):
-    start = time.perf_counter()
-    interpreter.invoke()
-    times.append(time.perf_counter() - start)
-  return round(1e3 * statistics.median(times[_WARM_UP_RUNS:]), 3)
+def _quality(checks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+  return {
+    _QUALITY[check['check']]: check['value'] for check in checks if check['check'] in _QUALITY
+  }
 
 
 def machine() -> str:

@@ -5,13 +5,14 @@ from typing import Any
 
 import jinja2
 
+from mobile import model_files
+
 _INSIDE = {  # kind of mobile.verify: as people say
   'int8': 'int8',
   'dynamic': 'int8 weights',
   'f16': 'float16 weights',
   'f32': 'float32',
 }
-_INTEGER_FILE = 'generator_i8.tflite'
 _INTEGER_IO = ('int8', 'int8, grey level - 128')
 _OTHER_IO = ('float32', 'uint8 grey levels')
 _QUALITY = {  # name in bundle.json: as a cell of the table
@@ -38,7 +39,10 @@ def render(facts: Mapping[str, Any]) -> str:
   )
   rows = [_row(name, model) for name, model in facts['models'].items()]
   return environment.get_template('readme.md.j2').render(
-    facts, rows=rows, num_pixels=_product(facts['gan_info']['image_shape'])
+    facts,
+    rows=rows,
+    num_pixels=_product(facts['gan_info']['image_shape']),
+    integer_file=model_files.I8,
   )
 
 
@@ -50,7 +54,7 @@ def _row(name: str, model: Mapping[str, Any]) -> list[str]:
   cells = [_QUALITY[key].format(quality[key]) for key in likeness] or ['–']
   for key in ('label_agreement', 'frechet_increase'):
     cells.append(_QUALITY[key].format(quality[key]) if key in quality else '–')
-  types = _INTEGER_IO if name == _INTEGER_FILE else _OTHER_IO
+  types = _INTEGER_IO if name == model_files.I8 else _OTHER_IO
   return [
     f'`{name}`',
     _INSIDE[model['inside']],

@@ -66,7 +66,7 @@ def run(tmp_path: pathlib.Path, bundle: pathlib.Path) -> RunFolder:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-  monkeypatch.setattr('mobile.bundle.figures._RUNS', 3)
+  monkeypatch.setattr('mobile.latency._ROUNDS', 2)
 
 
 @pytest.fixture
@@ -76,8 +76,10 @@ def command(
   """Runs `python -m mobile.bundle`: its exit code and what it wrote to standard error."""
   from mobile.bundle import __main__ as program
 
-  def call(out: str = 'out', run_dir: str = 'run') -> tuple[int, str]:
-    arguments = [f'--run_dir={tmp_path / run_dir}', f'--out={tmp_path / out}']
+  def call(out: str | None = 'out', run_dir: str = 'run') -> tuple[int, str]:
+    arguments = [f'--run_dir={tmp_path / run_dir}']
+    if out is not None:
+      arguments.append(f'--out={tmp_path / out}')
     code = program.main(arguments)
     return code, capsys.readouterr().err
 

@@ -60,6 +60,11 @@ def test_a_bundle_has_all_files_and_tells_of_each(command: Command, tmp_path: pa
   assert 'NOASSERTION' in page
 
 
+def test_it_lies_in_the_run_folder_by_default(command: Command, run: RunFolder):
+  assert command(out=None) == (0, '')
+  assert {path.name for path in (run.path / 'bundle').iterdir()} == FILES
+
+
 def test_golden_png_shows_what_the_int8_file_draws(command: Command, tmp_path: pathlib.Path):
   command()
   out = tmp_path / 'out'
@@ -208,4 +213,22 @@ def test_what_failed_half_way_leaves_the_old_bundle(
   monkeypatch.setattr('mobile.bundle.pictures.write', full)
   code, said = refused(command, tmp_path)
   assert (code, 'No space left on device' in said) == (6, True)
+  assert contents(tmp_path / 'out') == before
+
+
+def test_a_bundle_that_can_not_be_moved_into_place_leaves_the_old_one(
+  command: Command, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+  command()
+  before = contents(tmp_path / 'out')
+  rename = pathlib.Path.rename
+
+  def refuse_the_new(path: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
+    if path.name == 'new':
+      raise OSError(5, 'Input/output error')
+    return rename(path, target)
+
+  monkeypatch.setattr(pathlib.Path, 'rename', refuse_the_new)
+  code, said = refused(command, tmp_path)
+  assert (code, 'Input/output error' in said) == (6, True)
   assert contents(tmp_path / 'out') == before

@@ -1,0 +1,29 @@
+"""Files take turns, so that what befalls one round befalls all."""
+
+import pathlib
+
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from mobile import latency, model_files
+
+
+def test_every_file_has_a_time_and_they_take_turns(
+  bundle: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+  monkeypatch.setattr(latency, '_ROUNDS', 2)
+  calls: list[Interpreter] = []
+  invoke = Interpreter.invoke
+
+  def noted(interpreter: Interpreter) -> None:
+    calls.append(interpreter)
+    invoke(interpreter)
+
+  monkeypatch.setattr(Interpreter, 'invoke', noted)
+  names = (model_files.MAIN, model_files.I8)
+  times = latency.milliseconds({name: (bundle / name).read_bytes() for name in names})
+  assert tuple(times) == names
+  assert min(times.values()) > 0
+  first, second = calls[:2]
+  turns = [call for call, before in zip(calls, [None, *calls], strict=False) if call is not before]
+  assert turns == [first, second] * 3  # one picture each to warm up, and two rounds
