@@ -2,9 +2,7 @@
 
 Runs generator_i8.tflite of a bundle in TFLite Micro and prints the arena and the operations that a
 firmware needs, and how far the pictures are from LiteRT's. TFLite Micro lives in an environment of
-its own:
-
-  python3 -m venv .venv-micro && .venv-micro/bin/pip install -r mobile/micro/requirements.txt
+its own; where there is none, the command says how to make it.
 
 Exit codes: 0 done, 2 a flag is wrong or the environment is missing, 5 the pictures are wrong,
 7 the model can't be run.
@@ -12,6 +10,7 @@ Exit codes: 0 done, 2 a flag is wrong or the environment is missing, 5 the pictu
 
 import argparse
 import pathlib
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -19,8 +18,9 @@ from mobile.micro import check
 
 MAX_STEPS_OFF = 1
 _PYTHON = pathlib.Path('.venv-micro/bin/python')
+_REQUIREMENTS = pathlib.Path(__file__).with_name('requirements.txt')
 MAKE_ENVIRONMENT = (
-  'python3 -m venv .venv-micro && .venv-micro/bin/pip install -r mobile/micro/requirements.txt'
+  f'python3 -m venv .venv-micro && .venv-micro/bin/pip install -r {shlex.quote(str(_REQUIREMENTS))}'
 )
 
 
@@ -45,19 +45,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(error, file=sys.stderr)
     return 7
   _show(result)
-  return 0 if result.steps_off <= MAX_STEPS_OFF else 5
+  return 0 if result.from_litert.steps <= MAX_STEPS_OFF else 5
 
 
 def _show(result: check.Result) -> None:
   print(f'arena: {result.arena_bytes:,} bytes at least')
-  print(f"from LiteRT without XNNPACK: at most {result.steps_off} of the model's levels off")
-  print(
-    f'from golden.json, made with XNNPACK: {result.golden_share_off:.1%} of pixels off, at most'
-    f" {result.golden_steps_off} of the model's levels, {result.golden_levels_off} grey levels"
-  )
+  print(f"from LiteRT's own kernels: {_written(result.from_litert)}")
+  print(f'from golden.json, made with XNNPACK: {_written(result.from_golden)}')
   print(f'\nMicroMutableOpResolver<{len(result.operations)}> resolver;')
   for operation in result.operations:
     print(f'resolver.{_resolver_method(operation)}();')
+
+
+def _written(distance: check.Distance) -> str:
+  if not distance.share:
+    return 'no pixel off'
+  return (
+    f"{distance.share:.2%} of pixels off, at most {distance.steps} of the model's levels,"
+    f' {distance.levels} grey levels'
+  )
 
 
 def _resolver_method(operation: str) -> str:

@@ -2,7 +2,7 @@
 
 The files end in tanh of an int8 value, so a pixel has at most 256 levels of its own, which lie
 several grey levels apart where tanh is steep. Kernels that round otherwise differ by one of them
-now and then. That is the step counted here.
+now and then. That is the step counted here, beside the grey levels that one sees.
 
 Legend: N pictures, Z latent size, H height, W width, C channels.
 """
@@ -16,15 +16,24 @@ from collections.abc import Mapping
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from mobile import flatbuffer, int8, self_test, verify
+from mobile import flatbuffer, int8, model_files, self_test, verify
 from mobile.self_test import SelfTest
 
-MODEL = 'generator_i8.tflite'
 _PLAYER = pathlib.Path(__file__).with_name('player.py')
+_MEND = 'Pass a bundle of --quantization=ptq or qat.'
 
 
 class MicroError(Exception):
   """The model could not be run; the message is one line."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Distance:
+  """Of TFLite Micro's pictures from others."""
+
+  steps: int  # at most, in levels that the model has
+  levels: int  # at most, in grey levels
+  share: float  # of pixels that differ
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,10 +42,8 @@ class Result:
 
   arena_bytes: int  # the smallest that works
   operations: tuple[str, ...]  # that the model needs, in order of first use
-  steps_off: int  # from LiteRT's own kernels, at most, in levels that the model has
-  golden_steps_off: int  # from golden.json, which XNNPACK's kernels made
-  golden_levels_off: int  # the same, in grey levels
-  golden_share_off: float  # of pixels that are not golden's
+  from_litert: Distance  # from what LiteRT's own kernels make
+  from_golden: Distance  # from golden.json, which XNNPACK's kernels made
 
 
 def check(bundle: pathlib.Path, python: pathlib.Path) -> Result:
@@ -47,28 +54,35 @@ def check(bundle: pathlib.Path, python: pathlib.Path) -> Result:
     python: interpreter of an environment with tflite-micro.
 
   Raises:
-    MicroError: a file is missing, or TFLite Micro can't run the model.
+    MicroError: a file is missing or damaged, or TFLite Micro can't run the model.
   """
-  try:
-    golden = SelfTest.read(bundle / self_test.FILE)
-    model = (bundle / MODEL).read_bytes()
-  except OSError as error:
-    raise MicroError(f'{error.filename}: {error.strerror} (micro). Pass a bundle.') from error
-  except ValueError as error:
-    raise MicroError(f'{bundle}: {error} (micro). Pass a bundle.') from error
+  golden, model = _read(bundle)
   inputs = _inputs(golden, model)
-  played = _play(bundle / MODEL, inputs, python)
+  played = _play(bundle / model_files.I8, inputs, python)
   pixels = played['pixels'].astype(int)
-  expected = golden.models[MODEL].pixels.astype(int) - int8.GREY_OFFSET
+  expected = golden.models[model_files.I8].pixels.astype(int) - int8.GREY_OFFSET
   own_levels = _own_levels(model)
   return Result(
     arena_bytes=int(played['arena_bytes']),
     operations=_operations(model),
-    steps_off=_steps_off(own_levels, pixels, _by_litert(model, inputs)),
-    golden_steps_off=_steps_off(own_levels, pixels, expected),
-    golden_levels_off=int(np.abs(pixels - expected).max()),
-    golden_share_off=float((pixels != expected).mean()),
+    from_litert=_distance(own_levels, pixels, _by_litert(model, inputs)),
+    from_golden=_distance(own_levels, pixels, expected),
   )
+
+
+def _read(bundle: pathlib.Path) -> tuple[SelfTest, bytes]:
+  """golden.json, and the contents of the integer file that it tells of."""
+  try:
+    golden = SelfTest.read(bundle / self_test.FILE)
+    model = (bundle / model_files.I8).read_bytes()
+    if model_files.I8 not in golden.models:
+      raise ValueError(f'{self_test.FILE} tells nothing of {model_files.I8}')
+    golden.models[model_files.I8].check(model_files.I8, model)
+  except OSError as error:
+    raise MicroError(f'{error.filename}: {error.strerror} (micro). {_MEND}') from error
+  except ValueError as error:
+    raise MicroError(f'{bundle}: {error} (micro). {_MEND}') from error
+  return golden, model
 
 
 def _inputs(golden: SelfTest, model: bytes) -> dict[str, np.ndarray]:
@@ -98,6 +112,7 @@ def _play(
 
 def _by_litert(model: bytes, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
   """Pixels by LiteRT's own kernels, whose rounding TFLite Micro shares: int [N, H, W, C]."""
+  # LiteRT 2.3's BUILTIN_REF has no DEPTH_TO_SPACE for int8.
   plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
   interpreter = Interpreter(model_content=model, experimental_op_resolver_type=plain)
   generate = interpreter.get_signature_runner(verify.SIGNATURE)
@@ -118,10 +133,14 @@ def _own_levels(model: bytes) -> np.ndarray:
   return np.unique(np.clip(np.round(values * 128), -128, 127))
 
 
-def _steps_off(own_levels: np.ndarray, pixels: np.ndarray, expected: np.ndarray) -> int:
-  """The largest distance, in steps from one of the model's levels to the next."""
+def _distance(own_levels: np.ndarray, pixels: np.ndarray, expected: np.ndarray) -> Distance:
+  """A step is from one of the model's levels to the next."""
   places = [np.searchsorted(own_levels, each) for each in (pixels, expected)]
-  return int(np.abs(places[0] - places[1]).max())
+  return Distance(
+    steps=int(np.abs(places[0] - places[1]).max()),
+    levels=int(np.abs(pixels - expected).max()),
+    share=float((pixels != expected).mean()),
+  )
 
 
 def _operations(model: bytes) -> tuple[str, ...]:

@@ -1,14 +1,16 @@
 """The bundle's integer file in TFLite Micro itself."""
 
 import base64
+import hashlib
 import json
 import pathlib
 import shutil
+import sys
 
 import numpy as np
 import pytest
 
-from mobile import flatbuffer
+from mobile import flatbuffer, model_files, self_test
 from mobile.micro import __main__ as program
 from mobile.micro import check
 
@@ -28,12 +30,22 @@ def command(bundle: pathlib.Path, python: pathlib.Path = PYTHON) -> int:
   return program.main([f'--bundle={bundle}', f'--python={python}'])
 
 
+def change_golden(bundle: pathlib.Path, **changes: str) -> None:
+  """Changes what golden.json tells of the integer file."""
+  golden = json.loads((bundle / self_test.FILE).read_text())
+  golden['models'][model_files.I8] |= changes
+  (bundle / self_test.FILE).write_text(json.dumps(golden))
+
+
 @needs_tflite_micro
 def test_it_draws_what_litert_draws(bundle: pathlib.Path):
   result = check.check(bundle, PYTHON)
-  assert result.steps_off <= 1
-  assert result.golden_steps_off <= 3
-  assert 0 < result.golden_share_off < 0.5
+  assert result.from_litert.steps <= 1
+  assert result.from_litert.levels <= 4
+  assert result.from_litert.share < 0.002
+  assert result.from_golden.steps <= 2
+  assert result.from_golden.levels <= 8
+  assert 0 < result.from_golden.share < 0.35  # of untrained pictures, which are grey all over
   # The largest maps that live side by side, and not much more than all maps together.
   assert 14 * 14 * (48 + 48) < result.arena_bytes < 200_000
 
@@ -52,14 +64,12 @@ def test_what_the_command_prints_is_for_a_firmware(
 
 @needs_tflite_micro
 def test_the_distance_from_golden_is_measured(copy: pathlib.Path):
-  golden = json.loads((copy / 'golden.json').read_text())
   black = np.zeros(16 * 28 * 28, np.uint8)
-  golden['models'][check.MODEL]['pixels'] = base64.b64encode(black).decode()
-  (copy / 'golden.json').write_text(json.dumps(golden))
+  change_golden(copy, pixels=base64.b64encode(black).decode())
   result = check.check(copy, PYTHON)
-  assert result.golden_levels_off > 200
-  assert result.golden_steps_off > 100
-  assert result.steps_off <= 1
+  assert result.from_golden.levels > 200
+  assert result.from_golden.steps > 100
+  assert result.from_litert.steps <= 1
 
 
 @needs_tflite_micro
@@ -75,10 +85,12 @@ def test_pictures_that_are_wrong_are_an_error(
 def test_an_operation_that_tflite_micro_lacks_is_named(
   copy: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ):
-  model = flatbuffer.parse((copy / check.MODEL).read_bytes())
+  model = flatbuffer.parse((copy / model_files.I8).read_bytes())
   look_up = model.operatorCodes[model.subgraphs[0].operators[0].opcodeIndex]
   look_up.builtinCode = look_up.deprecatedBuiltinCode = 85  # ONE_HOT
-  (copy / check.MODEL).write_bytes(flatbuffer.pack(model))
+  contents = flatbuffer.pack(model)
+  (copy / model_files.I8).write_bytes(contents)
+  change_golden(copy, sha256=hashlib.sha256(contents).hexdigest())
   assert command(copy) == 7
   said = capsys.readouterr().err
   assert "Didn't find op for builtin opcode 'ONE_HOT'" in said
@@ -89,12 +101,45 @@ def test_a_missing_environment_is_told_how_to_make(
   bundle: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ):
   assert command(bundle, tmp_path / 'python') == 2
-  assert 'pip install -r mobile/micro/requirements.txt' in capsys.readouterr().err
+  said = capsys.readouterr().err
+  requirements = pathlib.Path(said.rpartition(' -r ')[2].strip())
+  assert requirements.read_text().startswith('tflite-micro==')
 
 
-@needs_tflite_micro
+def no_bundle(folder: pathlib.Path) -> None:
+  (folder / self_test.FILE).unlink()
+
+
+def no_integers(folder: pathlib.Path) -> None:
+  (folder / model_files.I8).unlink()
+
+
+def a_damaged_file(folder: pathlib.Path) -> None:
+  path = folder / model_files.I8
+  path.write_bytes(path.read_bytes()[:1000])
+
+
+def a_file_that_golden_does_not_know(folder: pathlib.Path) -> None:
+  golden = json.loads((folder / self_test.FILE).read_text())
+  del golden['models'][model_files.I8]
+  (folder / self_test.FILE).write_text(json.dumps(golden))
+
+
+@pytest.mark.parametrize(
+  ('change', 'said'),
+  [
+    (no_bundle, 'golden.json: No such file'),
+    (no_integers, 'generator_i8.tflite: No such file'),
+    (a_damaged_file, 'SHA-256 of generator_i8.tflite is'),
+    (a_file_that_golden_does_not_know, 'golden.json tells nothing of generator_i8.tflite'),
+  ],
+)
 def test_a_folder_that_is_no_bundle_is_one_line(
-  tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+  change, said: str, copy: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ):
-  assert command(tmp_path) == 7
-  assert 'golden.json: No such file' in capsys.readouterr().err
+  change(copy)
+  assert command(copy, pathlib.Path(sys.executable)) == 7
+  error = capsys.readouterr().err
+  assert said in error
+  assert 'Pass a bundle of --quantization=ptq or qat' in error
+  assert error.count('\n') == 1
