@@ -237,6 +237,22 @@ def test_verify_finds_another_signature(files: pathlib.Path):
   assert 'other' in problems(flatbuffer.pack(model))[0]
 
 
+def test_verify_finds_a_size_that_is_not_fixed(files: pathlib.Path):
+  model = flatbuffer.parse((files / 'generator.tflite').read_bytes())
+  tensor = model.subgraphs[0].tensors[model.subgraphs[0].operators[1].outputs[0]]
+  tensor.shapeSignature = np.array([-1, *tensor.shape[1:]], np.int32)
+  assert problems(flatbuffer.pack(model)) == ['a tensor has a size that is not fixed']
+
+
+def test_a_file_that_computes_in_something_else_is_refused():
+  # The converter leaves kernels of less than 1,024 weights in float32 and says nothing.
+  inputs = tf_keras.Input([8])
+  images = tf_keras.layers.Reshape([8, 8, 1])(tf_keras.layers.Dense(64, 'tanh')(inputs))
+  generator = tf_keras.Model([inputs], images)
+  with pytest.raises(convert.ConversionError, match='it is f32 inside'):
+    convert.convert('dynamic', generator, unlabelled(samples(5, 0)), info(0))
+
+
 def test_generator_that_does_not_end_in_tanh_is_refused():
   inputs = tf_keras.Input([8])
   images = tf_keras.layers.Reshape([8, 8, 1])(tf_keras.layers.Dense(64)(inputs))
