@@ -9,9 +9,9 @@ are little endian, arrays row-major.
      "models": {"generator.tflite": {"sha256": "…", "pixels": "…" (uint8 [16, H, W, C]),
                                      "max_level_difference": 0}, …}}
 
-On a CPU integer files are to be equal to the byte, floating point files within one level. ARM64 CPUs
-with SME are in doubt: emulated, they drew integer files wrongly (mobile/native/README.md). An app
-that finds so takes generator_f16.tflite.
+On a CPU integer files are to be equal to the byte, floating point files within one level. ARM64
+with SME is in doubt: emulated, it drew integer files wrongly (mobile/native/README.md). An app that
+finds so takes generator_f16.tflite.
 """
 
 import base64
