@@ -158,8 +158,14 @@ def main(argv: Sequence[str] | None = None) -> int:
   try:
     analysis = Analysis(path.read_bytes())
     kept = analysis.select(options.float_layers)
+    if options.out:
+      options.out.write_bytes(analysis.requantizer.exported(kept))
+      print(f'written to {options.out}')
   except ValueError as error:
     print(f'{error} (mobile.debug)', file=sys.stderr)
+    return 2
+  except OSError as error:
+    print(f'{error.filename}: {error.strerror} (mobile.debug). Choose another.', file=sys.stderr)
     return 2
   losses = analysis.losses()
   print(table(losses))
@@ -168,9 +174,6 @@ def main(argv: Sequence[str] | None = None) -> int:
   _print_effect(analysis, 'all in int8', [])
   if kept:
     _print_effect(analysis, f'{options.float_layers} in float32', kept)
-  if options.out:
-    options.out.write_bytes(analysis.requantizer.exported(kept))
-    print(f'written to {options.out}')
   return 0
 
 

@@ -83,11 +83,12 @@ def _facts(export: pathlib.Path, validation: pathlib.Path) -> tuple[SelfTest, di
     paths = sorted(export.glob('*.tflite'))
     if {path.name for path in paths} != set(golden.models):
       raise ValueError(f'{self_test.FILE} tells of {sorted(golden.models)}')
+    models = figures.of_files(paths, golden, validated)  # checks the digests first
     facts = {
       'gan_info': figures.shared_info(gan_info.read(paths[0].read_bytes())),
       'machine': figures.machine(),
       'num_golden': len(golden.latents),
-      'models': figures.of_files(paths, golden, validated),
+      'models': models,
     }
     return golden, facts
   except (OSError, ValueError, KeyError, TypeError, IndexError) as error:

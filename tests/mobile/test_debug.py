@@ -74,6 +74,7 @@ def test_a_file_with_layers_in_float_plays_and_is_nearer_to_float(
   [
     (['--float_layers=NO_SUCH'], '--float_layers=NO_SUCH names no operation'),
     (['--run_dir=nowhere'], 'generator_f32.tflite is missing'),
+    (['--out=no/such/folder.tflite'], 'no/such/folder.tflite: No such file or directory'),
   ],
 )
 def test_mistakes_are_one_line(
