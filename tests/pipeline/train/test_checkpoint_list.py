@@ -27,8 +27,9 @@ def names(folder):
 
 
 def test_a_list_that_is_whole_stays_as_it_is(saved, tmp_path):
+  before = (tmp_path / 'checkpoint').read_bytes()
   assert not checkpoint_list.mend(tmp_path)
-  assert names(tmp_path) == ['ckpt-1', 'ckpt-2']
+  assert (tmp_path / 'checkpoint').read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,7 @@ def test_a_list_that_is_whole_stays_as_it_is(saved, tmp_path):
     b'{"no": "list"}',
     b'model_checkpoint_path: "ckpt-2"\n',
     b'model_checkpoint_path: "ckpt-2"\nall_model_checkpoint_paths: "ckpt-1"\n',
+    b'model_checkpoint_path: "ckpt-1"\nall_model_checkpoint_paths: "ckpt-1"\n',
     None,
   ],
 )
@@ -58,9 +60,10 @@ def test_what_it_is_made_of_is_in_order_of_age(saved, tmp_path):
   assert names(tmp_path) == ['ckpt-2', 'ckpt-1']
 
 
-def test_a_clock_that_goes_backwards_loses_no_checkpoint(saved, tmp_path):
+@pytest.mark.parametrize('wrong', ['last_preserved_timestamp', r'last_preserved_timestamp|stamps'])
+def test_a_clock_that_goes_backwards_loses_no_checkpoint(saved, tmp_path, wrong):
   path = tmp_path / 'checkpoint'
-  path.write_text(re.sub(r'(timestamps?): \S+', rf'\1: {time.time() + 3600}', path.read_text()))
+  path.write_text(re.sub(rf'({wrong}): \S+', rf'\1: {time.time() + 3600}', path.read_text()))
   assert names(tmp_path) == []  # by TensorFlow alone
   assert not checkpoint_list.mend(tmp_path)
   assert names(tmp_path) == ['ckpt-1', 'ckpt-2']
