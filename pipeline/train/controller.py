@@ -92,13 +92,16 @@ class Controller:
     ):
       while step < config.train_steps:
         self._check_stop(agreement.any(stop.is_set()))
+        compiles = not interval.step_s or step == config.discriminator_warmup_steps
+        if compiles and step > first_step:
+          self.checkpoints.save()
         profile.reached(step)
         # Calls as long as the clock says would add up the metrics in another order each time.
         due_s = saved_s + config.checkpoint_every_s - time.monotonic()
         longest = 1 if config.deterministic else interval.steps_in(min(_LONGEST_CALL_S, due_s))
         longest = agreement.chiefs(longest)
         step = min(self._next_stop(step, longest), profile.next_edge(step) or config.train_steps)
-        with self._interruptible() if not interval.step_s else contextlib.nullcontext():
+        with self._interruptible() if compiles else contextlib.nullcontext():
           self._advance(step, batches, interval, progress)
         is_candidate = self._is_due(step, config.snapshot_every_steps)
         if is_candidate or self._is_due(step, config.log_every_steps):
@@ -119,7 +122,7 @@ class Controller:
 
   @contextlib.contextmanager
   def _interruptible(self) -> Iterator[None]:
-    """For the first call, which compiles for long: a signal ends it at once."""
+    """For a call that may compile for long, from a saved state: a signal ends it at once."""
     step = self.state.steps_done
     if self.agreement.is_needed:
       yield  # the others would wait for ever
@@ -141,8 +144,10 @@ class Controller:
       config.snapshot_every_steps,
       config.sample_every_steps,
     )
-    due = min(step - step % each + each for each in every if each)
-    return min(due, step + longest, config.train_steps)
+    due = [step - step % each + each for each in every if each]
+    if step < config.discriminator_warmup_steps:
+      due.append(config.discriminator_warmup_steps)  # XLA compiles the generator's step then
+    return min(*due, step + longest, config.train_steps)
 
   def _is_due(self, step: int, every: int) -> bool:
     return step % every == 0 or step == self.config.train_steps
