@@ -89,9 +89,12 @@ def test_requests_are_counted(odd_server: live.Server, entrypoint: str, api: str
 
 def test_errors_are_counted_by_their_code(odd_server: live.Server):
   labels = {'model_name': 'digits', 'status': 'INVALID_ARGUMENT'}
+  latencies = {'model_name': 'digits', 'API': 'predict', 'entrypoint': 'REST'}
   before = value(odd_server, 'request_count', **labels)
+  answered = value(odd_server, 'request_latency_count', **latencies)
   assert odd_server.rest('/v1/models/digits:predict', {'inputs': 'x'})[0] == 400
   assert value(odd_server, 'request_count', **labels) == before + 1
+  assert value(odd_server, 'request_latency_count', **latencies) == answered  # of answers alone
 
 
 def test_names_that_clients_invent_are_not_kept(odd_server: live.Server):
