@@ -45,7 +45,6 @@ static void check_refusals(const char* folder, const char* sha256) {
   expect_error(refuses(path, NULL, -1), "num_threads=-1 is not within 0 to 256");
   expect_error(refuses(path, NULL, 257), "num_threads=257 is not within 0 to 256");
   expect_error(refuses(path, NULL, INT32_MAX), "num_threads=2147483647 is not within");
-  expect(!refuses(path, NULL, 256), "as many threads as are allowed are made");
   expect_error(refuses(path, other, 0), "has not the expected SHA-256");
   expect_error(refuses(path, "abc", 0), "expected_sha256 'abc' is not 64 hex digits");
   expect_error(refuses(path, "", 0), "expected_sha256 '' is not 64 hex digits");
