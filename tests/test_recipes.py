@@ -37,6 +37,7 @@ QUICK = (
 def test_there_are_all_that_the_table_lists():
   assert set(NAMES) == {
     'mlp',
+    'mlp_tuned',
     'dcgan',
     'dcgan_tuned',
     'dcgan64',
