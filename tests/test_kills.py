@@ -17,6 +17,7 @@ import tensorflow as tf
 from pipeline import run
 
 NUM_KILLS = 20
+LONGEST_S = 600  # for a process to come to what is waited for
 COMMAND = (
   '--stages=ingest,train',
   '--image_size=8',
@@ -51,7 +52,7 @@ def main(folder, flags):
 
 def finish(folder, *flags):
   process = start(folder, *flags)
-  process.join(timeout=300)
+  process.join(timeout=LONGEST_S)
   assert process.exitcode == 0, (folder / 'output').read_text()
 
 
@@ -66,7 +67,7 @@ def is_writing(folder):
 
 def await_checkpoints(process, folder, number):
   """Waits until a process has written some checkpoints, the first of a run included."""
-  index, deadline_s = checkpoints(folder) / 'checkpoint', time.monotonic() + 120
+  index, deadline_s = checkpoints(folder) / 'checkpoint', time.monotonic() + LONGEST_S
   written, seen = 0, None
   while written < number:
     assert process.is_alive(), (folder / 'output').read_text()
@@ -76,18 +77,18 @@ def await_checkpoints(process, folder, number):
     time.sleep(0.001)
 
 
-def stop_while_writing(process, folder):
-  """Stops a process in the midst of writing a checkpoint."""
-  deadline_s = time.monotonic() + 120
+def stop_while(is_so, process, folder):
+  """Stops a process in the midst of what `is_so(folder)` sees."""
+  deadline_s = time.monotonic() + LONGEST_S
   while process.is_alive() and time.monotonic() < deadline_s:
-    if is_writing(folder):
+    if is_so(folder):
       os.kill(process.pid, signal.SIGSTOP)
       while 'State:\tT' not in pathlib.Path(f'/proc/{process.pid}/status').read_text():
         time.sleep(0.001)
-      if is_writing(folder):
+      if is_so(folder):
         return
       os.kill(process.pid, signal.SIGCONT)
-  raise AssertionError(f'no checkpoint was half written; {(folder / "output").read_text()}')
+  raise AssertionError(f'{is_so.__name__} was never so; {(folder / "output").read_text()}')
 
 
 def kill_somewhere(process, folder, chance):
@@ -98,7 +99,7 @@ def kill_somewhere(process, folder, chance):
   else:
     await_checkpoints(process, folder, chance.randrange(2, 4))
     if moment == 'writing':
-      stop_while_writing(process, folder)
+      stop_while(is_writing, process, folder)
     else:
       process.join(timeout=chance.uniform(0, 0.2))
   process.kill()
@@ -139,6 +140,27 @@ def test_twenty_kills_change_no_bit(tmp_path):
   assert output.count('goes on from step') > NUM_KILLS // 2
   assert 'can not be read' not in output
   assert_same_training(killed / 'run/train', whole / 'run/train')
+
+
+def is_committing(folder):
+  """Whether the manifest is written and its files are made durable, before the last: the rename."""
+  return (folder / 'run/.train.partial/MANIFEST.json').exists()
+
+
+@pytest.mark.slow
+def test_a_kill_while_the_training_is_committed_loses_nothing(tmp_path):
+  process = start(tmp_path, '--deterministic')
+  await_checkpoints(process, tmp_path, 1)
+  many = tmp_path / 'run/.train.partial/many'
+  many.mkdir()
+  for number in range(3000):  # they take a while to be made durable
+    (many / str(number)).touch()
+  stop_while(is_committing, process, tmp_path)
+  process.kill()
+  process.join()
+  finish(tmp_path, '--deterministic')
+  assert 'goes on from step 72' in (tmp_path / 'output').read_text()
+  assert not (tmp_path / 'run/superseded').exists()
 
 
 def has_lines(path, number):
