@@ -3,6 +3,7 @@
 import gzip
 import os
 import pathlib
+import re
 import shutil
 import signal
 import struct
@@ -264,21 +265,34 @@ def test_a_text_file_called_png_is_too_much_for_a_small_folder(tmp_path):
   one_line(run(tmp_path, *flags), 3, 'x.png')
 
 
-def start_training(folder, *flags):
-  """Starts a longer run; returns the process once it has saved a checkpoint."""
+TRAINING = ('--deterministic', '--train_steps=60', '--stages=ingest,train')
+
+
+def start_training(folder, is_reached, *flags):
+  """Starts a longer run; returns the process once `is_reached(folder of the training)`."""
   process = subprocess.Popen(
-    command(folder, '--deterministic', '--train_steps=60', '--checkpoint_every_s=0', *flags),
+    command(folder, *TRAINING, *flags),
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,
   )
-  checkpoint = folder / 'run/.train.partial/checkpoints/checkpoint'
-  deadline_s = time.monotonic() + 300
-  while not checkpoint.is_file():
+  deadline_s = time.monotonic() + 600
+  while not is_reached(folder / 'run/.train.partial'):
     assert process.poll() is None, process.communicate()
     assert time.monotonic() < deadline_s
     time.sleep(0.05)
   return process
+
+
+def has_recorded(train):
+  """Whether the second record is there, and with it a checkpoint of the steps of the first."""
+  path = train / 'metrics.jsonl'
+  return path.is_file() and path.read_text().count('\n') >= 2
+
+
+def has_opened_tensorboard(train):
+  """Whether the last file is there that is made before the first step."""
+  return any((train / 'tensorboard').glob('events*'))
 
 
 def final_weights(folder):
@@ -289,7 +303,7 @@ def final_weights(folder):
 @pytest.fixture(scope='module')
 def uninterrupted(tmp_path_factory):
   folder = tmp_path_factory.mktemp('uninterrupted')
-  done = run(folder, '--deterministic', '--train_steps=60', '--stages=ingest,train')
+  done = run(folder, *TRAINING)
   assert done.returncode == 0, done.stderr
   return final_weights(folder)
 
@@ -297,36 +311,30 @@ def uninterrupted(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_stopped_and_resumed_equals_uninterrupted(tmp_path, uninterrupted, number):
-  process = start_training(tmp_path, '--stages=ingest,train')
+  process = start_training(tmp_path, has_recorded, '--checkpoint_every_s=0')
   os.kill(process.pid, number)
-  _, stderr = process.communicate(timeout=60)
-  if number != signal.SIGKILL:
-    assert process.returncode == 42
-    assert 'the same command goes on' in stderr
+  _, stderr = process.communicate(timeout=300)
+  assert process.returncode == (-number if number == signal.SIGKILL else 42), stderr
   assert not (tmp_path / 'run/train').exists()
-  done = run(tmp_path, '--deterministic', '--train_steps=60', '--stages=ingest,train')
+  done = run(tmp_path, *TRAINING)
   assert done.returncode == 0, done.stderr
-  assert 'goes on from step' in done.stdout
+  step = int(re.search(r'goes on from step (\d+)', done.stdout)[1])
+  assert step > 0
+  if number != signal.SIGKILL:
+    assert f'stopped at step {step} of 60; the state is saved and the same command' in stderr
   for name, value in final_weights(tmp_path).items():
     np.testing.assert_array_equal(value, uninterrupted[name], err_msg=name)
 
 
 @pytest.mark.slow
 def test_stopped_while_it_compiles(tmp_path, uninterrupted):
-  flags = ('--deterministic', '--train_steps=60', '--stages=ingest,train')
-  process = subprocess.Popen(
-    command(tmp_path, *flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-  )
-  for line in process.stdout:
-    if ' images, batch ' in line:  # the last before the first step
-      break
-  time.sleep(1)
+  process = start_training(tmp_path, has_opened_tensorboard)
   os.kill(process.pid, signal.SIGTERM)
-  _, stderr = process.communicate(timeout=60)
+  _, stderr = process.communicate(timeout=300)
   assert process.returncode == 42, stderr
   assert stderr.count('\n') == 1
   assert 'ame command goes on' in stderr
-  done = run(tmp_path, *flags)
+  done = run(tmp_path, *TRAINING)
   assert done.returncode == 0, done.stderr
   for name, value in final_weights(tmp_path).items():
     np.testing.assert_array_equal(value, uninterrupted[name], err_msg=name)
