@@ -117,7 +117,7 @@ class Queue:
     with self._changed:
       before = len(self.batches)
       new = self._new_batches(tasks)
-      if new and before + new > self._parameters.max_enqueued_batches:
+      if before + new > self._parameters.max_enqueued_batches:
         raise ServingError(
           Code.UNAVAILABLE,
           'The batch scheduling queue to which this task was submitted is full',

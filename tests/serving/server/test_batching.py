@@ -288,6 +288,32 @@ def test_defect_does_not_let_anybody_wait():
   scheduler.stop()
 
 
+def test_queues_take_turns():
+  scheduler, order = Scheduler(1), []
+  begun, go = threading.Event(), threading.Event()
+
+  def queue(name: str) -> Queue:
+    def compute(tasks: list[Task]) -> None:
+      order.append(name)
+      begun.set()
+      assert go.wait(60)
+      tasks[0].outputs.set_result({})
+
+    return scheduler.queue(Parameters(max_batch_size=1), compute)
+
+  one, other = queue('one'), queue('other')
+  tasks = [Task(rows(1), 1, None) for _ in range(4)]
+  one.add(tasks[:1])
+  assert begun.wait(60)
+  one.add(tasks[1:3])
+  other.add(tasks[3:])
+  go.set()
+  for task in tasks:
+    task.outputs.result(60)
+  scheduler.stop()
+  assert order == ['one', 'other', 'one', 'one']
+
+
 def test_removed_queue_does_not_let_anybody_wait(batched, pool):
   model = batched(timeout_s=3600)
   asked = ask(pool, model, rows(1))
