@@ -40,7 +40,7 @@ _HELP = {
   'tensorflow_intra_op_parallelism': 'threads inside an operation; 0 is auto',
   'tensorflow_inter_op_parallelism': 'threads between operations; 0 is auto',
   'xla_cpu_compilation_enabled': 'lets graphs compile themselves with XLA',
-  'enable_signature_method_name_check': 'Classify and Regress look at method_name',
+  'enable_signature_method_name_check': 'Predict, Classify and Regress look at method_name',
   'enable_serialization_as_tensor_content': 'gRPC outputs in tensor_content',
   'monitoring_config_file': 'text proto MonitoringConfig: Prometheus metrics at the REST port',
   'enable_gallery': 'a page to try the models with, at / of the REST port (no flag of'
@@ -131,8 +131,8 @@ def _note(parser: argparse.ArgumentParser, flag: str) -> str:
 
 
 def _version() -> str:
-  versions = [f'{name} {importlib.metadata.version(name)}' for name in ('forgeline', 'tensorflow')]
-  return ', '.join(versions)
+  server, library = map(importlib.metadata.version, ('forgeline', 'tensorflow'))
+  return f'TensorFlow ModelServer: {server}\nTensorFlow Library: {library}'
 
 
 def _boolean(text: str) -> bool:

@@ -69,7 +69,9 @@ def test_flags_that_change_nothing_say_so(capsys: pytest.CaptureFixture):
 def test_version(capsys: pytest.CaptureFixture):
   with pytest.raises(SystemExit, match='0'):
     parse(['--version'])
-  assert 'tensorflow 2.' in capsys.readouterr().out
+  said = capsys.readouterr().out
+  assert said.startswith('TensorFlow ModelServer: ')
+  assert '\nTensorFlow Library: 2.' in said
 
 
 def test_configuration_file_stands_for_a_model():
