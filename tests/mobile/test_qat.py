@@ -11,16 +11,9 @@ from mobile import convert, distillation, fake_quantization, flatbuffer, folding
 from mobile.calibration import Calibration
 from pipeline.networks import convolution, layers
 from tests.mobile.lively import lively
+from tests.mobile.tiny_info import INFO
 
 L = tf_keras.layers
-INFO = convert.GanInfo(
-  latent_size=8,
-  num_classes=3,
-  class_names=('a', 'b', 'c'),
-  image_shape=(8, 8, 1),
-  version='0',
-  golden_digest='0',
-)
 
 
 def drawn(num_samples: int, seed: int) -> Calibration:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mobile import convert, replay
+from tests.mobile.tiny_info import INFO
 from tests.serving import tiny_models
 
 
@@ -14,16 +15,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
   path = tmp_path_factory.mktemp('files')
   latents = np.random.default_rng(0).standard_normal([40, 8]).astype(np.float32)
   labels = np.arange(40) % 3
-  info = convert.GanInfo(
-    latent_size=8,
-    num_classes=3,
-    class_names=('a', 'b', 'c'),
-    image_shape=(8, 8, 1),
-    version='0',
-    golden_digest='0',
-  )
   calibration = convert.Calibration(latents, labels)
-  model = convert.convert('f32', tiny_models.generator(), calibration, info)
+  model = convert.convert('f32', tiny_models.generator(), calibration, INFO)
   (path / 'model.tflite').write_bytes(model)
   np.savez(path / 'golden.npz', latents=latents[:5], labels=labels[:5])
   np.savez(path / 'extra.npz', latents=latents, labels=labels)

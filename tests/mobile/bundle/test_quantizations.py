@@ -8,6 +8,7 @@ import pytest
 
 from mobile import bundle, convert, model_files, self_test
 from pipeline import comparison
+from tests.mobile.tiny_info import INFO
 from tests.serving import tiny_models
 
 
@@ -40,19 +41,11 @@ def test_the_page_names_no_file_that_is_not_there(
 def write_files(export: pathlib.Path, quantization: str) -> None:
   latents = np.random.default_rng(0).standard_normal([16, 8]).astype(np.float32)
   labels = np.arange(16) % 3
-  info = convert.GanInfo(
-    latent_size=8,
-    num_classes=3,
-    class_names=('a', 'b', 'c'),
-    image_shape=(8, 8, 1),
-    version='0',
-    golden_digest='0',
-  )
   convert.export_tflite(
     export,
     generator=tiny_models.generator(),
     calibration=convert.Calibration(latents, labels),
-    info=info,
+    info=INFO,
     quantization=quantization,
   )
   self_test.write(export, latents, labels)
