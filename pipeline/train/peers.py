@@ -75,15 +75,22 @@ class Peers:
   def kept(self) -> Iterator['Peers']:
     """Keeps the connections open for the body; tells the others if it raises."""
     try:
-      yield self
+      with self.told_of_failure():
+        yield self
+    finally:
+      for connection in self._connections.values():
+        connection.close()
+
+  @contextlib.contextmanager
+  def told_of_failure(self) -> Iterator[None]:
+    """Tells the others if the body raises."""
+    try:
+      yield
     except BaseException as error:
       kind = type(error) if isinstance(error, Exception) else errors.Interrupted  # by a signal
       reason = next(iter(str(error).splitlines()), '')
       self.say(f'{self.member.name()} ended: {reason}', kind.__name__)
       raise
-    finally:
-      for connection in self._connections.values():
-        connection.close()
 
 
 @contextlib.contextmanager
@@ -146,10 +153,11 @@ def _called(member: Member, deadline_s: float) -> Connection | None:
   host, _, port = member.addresses[0].rpartition(':')
   try:
     connection = _connection(socket.create_connection((host.strip('[]'), int(port)), _HELLO_S))
-    _send(connection, {'index': member.index, 'addresses': member.addresses})
-    if not connection.poll(max(deadline_s - time.monotonic(), 0)):
-      return None
-    refusal = _receive(connection)['refusal']
+    with Peers(member, {0: connection}).told_of_failure():  # it may be stopped while it waits
+      _send(connection, {'index': member.index, 'addresses': member.addresses})
+      if not connection.poll(max(deadline_s - time.monotonic(), 0)):
+        return None
+      refusal = _receive(connection)['refusal']
   except (OSError, EOFError, ValueError, KeyError, TypeError):
     return None
   if refusal:

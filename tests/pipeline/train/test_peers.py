@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 
 import pytest
 
@@ -71,6 +72,28 @@ def test_a_worker_that_is_stopped_says_so():
   assert isinstance(heard, errors.Interrupted)
   assert 'worker 1 of 2' in str(heard)
   assert 'ended: stopped by SIGTERM. Finished stages are kept' in str(heard)
+
+
+def test_a_worker_that_is_stopped_while_it_waits_for_another_says_so():
+  chief, worker, last = members(3)
+
+  def listen():
+    with met(chief) as peers:
+      listened(peers)
+
+  def come_last():
+    time.sleep(1)  # until the other waits at the chief
+    os.kill(os.getpid(), signal.SIGTERM)
+    take_part(last)
+
+  with concurrent.futures.ThreadPoolExecutor() as threads:
+    listening, coming = threads.submit(listen), threads.submit(come_last)
+    with pytest.raises(errors.Interrupted), signals.handled_by_raising(), met(worker):
+      pass
+    heard = listening.exception(timeout=60)
+    assert coming.exception(timeout=60) is None
+  assert isinstance(heard, errors.Interrupted)
+  assert 'worker 1 of 3' in str(heard)
 
 
 @pytest.mark.parametrize('lost', [0, 1])
