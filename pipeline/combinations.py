@@ -62,6 +62,8 @@ def _reasons(c: 'TrainConfig') -> Iterator[str]:
     yield (
       '--clip_weights does nothing to a kernel that --spectral_norm divides by its size. Keep one.'
     )
+  if c.clip_value and c.clip_norm:
+    yield '--clip_value and --clip_norm both bound the gradients, each in its way. Keep one.'
   if c.wgan_gp_weight and c.dragan_weight:
     yield (
       '--wgan_gp_weight and --dragan_weight ask for the same slope at different points. Keep one.'

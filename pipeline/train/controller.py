@@ -181,8 +181,18 @@ class Controller:
       'time_s': round(self.state.seconds_done, 3),
       'steps_per_s': round(interval.num_steps / interval.seconds, 3),
       'input_wait_share': wait_share(self.config, interval.waited_s, interval.seconds),
-      **interval.means,
+      **self._means(interval),
       **rates,
+    }
+
+  def _means(self, interval: Interval) -> dict[str, float]:
+    """Metrics of the interval; a lazy penalty's mean is over the steps that it came in."""
+    step, every, lazy = self.state.steps_done, self.config.penalty_every_steps, self.loop.lazy_names
+    due = sum(each % every == 0 for each in range(step - interval.num_steps, step))
+    return {
+      name: mean * interval.num_steps / due if name in lazy else mean
+      for name, mean in interval.means.items()
+      if name not in lazy or due
     }
 
   def _keep_candidate(self, step: int) -> None:

@@ -1,6 +1,7 @@
 """Many steps in one call of a compiled function, over the replicas of a strategy."""
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -20,7 +21,7 @@ _GRADIENTS = 'gradients'  # among the metrics of an update: the size of each gra
 class Outcome(NamedTuple):
   """What some steps gave."""
 
-  means: Metrics  # each the mean over the steps
+  means: Metrics  # each the mean over the steps; lazy penalties are zero on those between
   waited_s: tf.Tensor  # seconds spent waiting for batches; 0 with --deterministic: unmeasured
   first_bad: tf.Tensor  # int64, the first step of the call with a value that is not finite, or -1
   bad: tf.Tensor  # bool, which of `health_names` it was
@@ -35,7 +36,7 @@ class TrainLoop:
     self._state, self._config, self._strategy = state, config, strategy
     optimizers = (state.generator_optimizer, state.discriminator_optimizer)
     step = GradientStep(state.pair, config, optimizers)
-    self._lazy_names = step.terms.lazy_names
+    self.lazy_names = step.terms.lazy_names  # metrics of the penalties that need not come each step
     self._names = step.metric_names
     # XLA compiles the gradients alone: applying them merges replicas, which it can't.
     self._gradients = {
@@ -90,9 +91,7 @@ class TrainLoop:
     bad = tf.concat([bad, broken & (first_bad < 0)], axis=0)
     first_bad = tf.where(tf.reduce_any(broken) & (first_bad < 0), num_steps - 1, first_bad)
     steps = tf.cast(num_steps, tf.float32)
-    # A lazy penalty is zero on the steps between.
-    every = dict.fromkeys(self._lazy_names, float(self._config.penalty_every_steps))
-    means = {name: total / steps * every.get(name, 1.0) for name, total in totals.items()}
+    means = {name: total / steps for name, total in totals.items()}
     return Outcome(means, waited_s, first_bad, bad)
 
   def _clock_s(self) -> tf.Tensor:
@@ -122,7 +121,8 @@ class TrainLoop:
     learners += [GENERATOR] * (config.generator_updates - 1)
     size = config.accumulate_batches
     for index, who in enumerate(learners):
-      self._update(batches[index * size :][:size], who, index * size)
+      update = functools.partial(self._update, batches[index * size :][:size], who, index * size)
+      self._after_warm_up(update) if who == GENERATOR else update()
     metrics = self._last_update(batches[-size:])
     health = tf.concat(
       [tf.stack([metrics[name] for name in self._names]), metrics.pop(_GRADIENTS)], axis=0
@@ -134,6 +134,15 @@ class TrainLoop:
     if config.augment == 'ada':
       self._adapt(metrics['real_sign'])
     return metrics, health
+
+  def _after_warm_up(self, update: Callable[[], Metrics]) -> None:
+    """Calls `update`, but not while the discriminator warms up."""
+    warm_up = self._config.discriminator_warmup_steps
+    if warm_up:
+      name = 'generator_loss'
+      tf.cond(self._state.step < warm_up, lambda: 0.0, lambda: update()[name])
+    else:
+      update()
 
   def _last_update(self, batches: list[Batch]) -> Metrics:
     """The update of both networks, or of the discriminator alone while it warms up."""

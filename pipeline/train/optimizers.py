@@ -11,17 +11,17 @@ from pipeline.train.schedules import learning_rate
 
 
 def make(
-  config: TrainConfig, network: str, policy: str, rate_factor: tf.Variable
+  config: TrainConfig, network: str, policy: str, rate_factor: tf.Variable, step: tf.Variable
 ) -> tf_keras.optimizers.Optimizer:
   """The optimiser of the 'generator' or the 'discriminator', under a dtype policy.
 
   It clips gradients after they are summed over the replicas. `rate_factor`, scalar float32,
-  multiplies its learning rate.
+  multiplies its learning rate, whose course follows `step`, scalar int64.
   """
   rate = getattr(config, f'{network}_learning_rate')
   settings: dict[str, Any] = {
     'learning_rate': learning_rate(
-      config.learning_rate_decay, rate, config.train_steps, rate_factor
+      config.learning_rate_decay, rate, config.train_steps, rate_factor, step
     ),
     'jit_compile': False,
   }

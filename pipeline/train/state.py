@@ -51,16 +51,17 @@ class TrainState:
       # The squared gradients of a penalty overflow float16 and collapse the loss scale.
       pair = dataclasses.replace(pair, discriminator=twin.discriminator)
     rate_factor = tf.Variable(1.0, trainable=False, name='rate_factor')
+    step = tf.Variable(0, dtype=tf.int64, trainable=False, name='step')
     state = cls(
       pair=pair,
       average=twin.generator,
-      generator_optimizer=optimizers.make(config, 'generator', policy, rate_factor),
-      discriminator_optimizer=optimizers.make(config, 'discriminator', policy, rate_factor),
+      generator_optimizer=optimizers.make(config, 'generator', policy, rate_factor, step),
+      discriminator_optimizer=optimizers.make(config, 'discriminator', policy, rate_factor, step),
       augment_probability=tf.Variable(
         1.0 if config.augment == 'diffaugment' else 0.0, trainable=False, name='augment_probability'
       ),
       rate_factor=rate_factor,
-      step=tf.Variable(0, dtype=tf.int64, trainable=False, name='step'),
+      step=step,
       seconds=tf.Variable(0.0, dtype=tf.float64, trainable=False, name='seconds'),
       waited_seconds=tf.Variable(0.0, dtype=tf.float64, trainable=False, name='waited_seconds'),
       interval=Interval(),

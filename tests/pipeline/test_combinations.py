@@ -14,6 +14,7 @@ REFUSED = [
   ({'loss': 'wasserstein', 'r1_gamma': 0.0}, 'only if the slope'),
   ({'clip_weights': 0.01}, 'pull against each other'),
   ({'clip_weights': 0.01, 'spectral_norm': True, 'r1_gamma': 0.0}, 'divides by its size'),
+  ({'clip_value': 0.1, 'clip_norm': 1.0}, 'each in its way'),
   ({'wgan_gp_weight': 10.0, 'dragan_weight': 10.0}, 'the same slope'),
   ({'network': 'dcgan64'}, 'no image has a gradient of its own'),
   ({'label_smoothing': 0.1}, 'no target to smooth in --loss=hinge'),

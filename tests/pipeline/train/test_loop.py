@@ -48,6 +48,7 @@ def updates(state):
     ({'generator_updates': 2, 'discriminator_updates': 3}, [6, 9], 12),
     ({'accumulate_batches': 4}, [3, 3], 12),
     ({'discriminator_warmup_steps': 2}, [1, 3], 3),
+    ({'discriminator_warmup_steps': 2, 'generator_updates': 2}, [2, 3], 6),
   ],
 )
 def test_each_network_learns_as_often_as_asked_from_batches_of_its_own(settings, expected, batches):
@@ -56,6 +57,17 @@ def test_each_network_learns_as_often_as_asked_from_batches_of_its_own(settings,
   assert state.steps_done == 3
   positions = dataset.batch_indices(tf.constant(batches, tf.int64), 8, 64, 0)
   np.testing.assert_array_equal(following[0], PIXELS[positions])
+
+
+@pytest.mark.parametrize(
+  'settings',
+  [{}, {'generator_updates': 2, 'discriminator_updates': 3}, {'discriminator_warmup_steps': 2}],
+)
+def test_learning_rates_follow_the_steps_whatever_the_updates(settings):
+  state, *_ = trained(3, learning_rate_decay='cosine', train_steps=4, **settings)
+  third = 5e-4 * (1 + np.cos(np.pi / 2)) / 2  # the first is step 0
+  for network in ('generator', 'discriminator'):
+    assert state.learning_rate(network) == pytest.approx(third, rel=1e-5)
 
 
 def test_a_warm_up_leaves_the_generator_alone():

@@ -113,8 +113,22 @@ def test_stopped_and_resumed_equals_uninterrupted_to_the_bit(data, straight, tmp
   expected, actual = last_snapshot(straight), last_snapshot(tmp_path)
   for name, value in expected.items():
     np.testing.assert_array_equal(actual[name], value, err_msg=name)
-  losses = [[r['generator_loss'], r['r1_penalty']] for r in records(straight)]
-  assert [[r['generator_loss'], r['r1_penalty']] for r in records(tmp_path)] == losses
+  losses = [[r['generator_loss'], r.get('r1_penalty')] for r in records(straight)]
+  assert [[r['generator_loss'], r.get('r1_penalty')] for r in records(tmp_path)] == losses
+
+
+def test_a_lazy_penalty_is_recorded_as_the_mean_of_the_steps_it_came_in(data, tmp_path):
+  penalties = {}
+  for every in (1, 3):
+    folder = tmp_path / f'every_{every}'
+    folder.mkdir()
+    config = settings(network='mlp', train_steps=6, penalty_every_steps=2, log_every_steps=every)
+    train(config, data, folder, Console())
+    penalties[every] = {r['step']: r.get('r1_penalty') for r in records(folder)}
+  one, three = penalties[1], penalties[3]
+  assert [step for step, value in one.items() if value is None] == [2, 4, 6]
+  assert three[3] == pytest.approx((one[1] + one[3]) / 2, rel=1e-5)
+  assert three[6] == pytest.approx(one[5], rel=1e-5)
 
 
 def test_a_damaged_list_of_checkpoints_costs_no_step(data, tmp_path, capsys):
