@@ -7,8 +7,7 @@ import pathlib
 from typing import Any
 
 from benchmarks import trainer
-from pipeline import config
-from pipeline.config import RunConfig
+from pipeline.config.run import RunConfig, from_json
 
 _TIMED_STEPS = 16  # one lazy penalty
 
@@ -27,7 +26,7 @@ class FinishedRun:
   @functools.cached_property
   def config(self) -> RunConfig:
     """The run's settings."""
-    return config.from_json((self.run_dir / 'run.json').read_text(encoding='utf-8'))
+    return from_json((self.run_dir / 'run.json').read_text(encoding='utf-8'))
 
   @functools.cached_property
   def training(self) -> dict[str, Any]:

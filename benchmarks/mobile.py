@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.finished import FinishedRun
 from mobile import latency, model_files, replay
 from pipeline import comparison, exports
-from pipeline.config import ExportTfliteConfig
+from pipeline.config.export import ExportTfliteConfig
 from pipeline.console import Console
 from pipeline.validate import Judge
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline import networks
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.networks import ModelSpec, Pair, convolution
 from pipeline.networks.dropout import Dropout
 from pipeline.train.losses import LOSSES

@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks import generated
 from benchmarks.independent_judge import IndependentJudge
 from pipeline import dataset
-from pipeline.config import IngestConfig
+from pipeline.config.ingest import IngestConfig
 from pipeline.console import Console
 from pipeline.evaluate.classes import labels_in_proportion
 from pipeline.ingest.stage import ingest

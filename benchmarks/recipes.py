@@ -19,8 +19,9 @@ import numpy as np
 from benchmarks import generated
 from benchmarks.finished import FinishedRun
 from benchmarks.independent_judge import IndependentJudge
-from pipeline import config, dataset, pictures
-from pipeline.config import IngestConfig
+from pipeline import dataset, pictures
+from pipeline.config.flags import parse
+from pipeline.config.ingest import IngestConfig
 from pipeline.console import Console
 from pipeline.ingest import pixels
 from pipeline.ingest.stage import ingest
@@ -80,7 +81,7 @@ def _row(
   flagfile: pathlib.Path, run: FinishedRun, tutorial: FinishedRun, judge: IndependentJudge
 ) -> str:
   name = flagfile.stem
-  recipe, _ = config.parse([f'--flagfile={flagfile}'])
+  recipe, _ = parse([f'--flagfile={flagfile}'])
   steps = recipe.train.train_steps
   link = f'[{name}]({os.path.relpath(flagfile, _RECIPES)})'
   if not run.is_finished:

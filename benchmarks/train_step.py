@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from benchmarks import plain_step, train_costs, trainer
 from benchmarks.trainer import Run
-from pipeline import config as configs
+from pipeline.config.flags import parse
 from pipeline.networks import ModelSpec, Pair
 from pipeline.train import precision
 
@@ -96,7 +96,7 @@ def _measure(
     '--mismatch_weight=0',
     '--learning_rate_decay=none',
   ]
-  config = configs.parse(flags)[0].train
+  config = parse(flags)[0].train
   ours, pair = trainer.make(case.network, config, policy, images, labels)
   plain_policy = case.plain_policy or policy
   plain = plain_step.make(case.network, config, plain_policy, images, labels)

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline import dataset
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.networks import ModelSpec, Pair
 from pipeline.train import devices
 from pipeline.train.loop import TrainLoop

@@ -21,7 +21,7 @@ import serving.warmup
 from mobile.calibration import Calibration
 from pipeline import dataset, errors
 from pipeline import generator as generators
-from pipeline.config import ExportSavedModelConfig, ExportTfliteConfig
+from pipeline.config.export import ExportSavedModelConfig, ExportTfliteConfig
 from pipeline.console import Console
 from pipeline.golden import Golden
 from pipeline.latents import latents_from_seeds

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from pipeline import errors, latents
 from pipeline import generator as generators
-from pipeline.config import GoldenConfig
+from pipeline.config.golden import GoldenConfig
 from pipeline.console import Console
 
 Tolerances = Mapping[str, Mapping[str, float]]  # by exported model and figure

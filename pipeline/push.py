@@ -8,7 +8,7 @@ from typing import Any
 
 import mobile.bundle
 from pipeline import artifacts, comparison, errors
-from pipeline.config import PushConfig
+from pipeline.config.push import PushConfig
 from pipeline.console import Console
 from serving import push as serving_push
 

@@ -14,8 +14,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pipeline import config, errors, native_log, run_folder, signals, summary, worker
+from pipeline import errors, native_log, run_folder, signals, summary, worker
 from pipeline.artifacts import storage_errors
+from pipeline.config import flags
+from pipeline.config.run import Invocation, RunConfig
 from pipeline.console import Console
 from pipeline.line import STAGES
 from pipeline.stages import Line, exclusive
@@ -32,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   logging.getLogger('tensorflow').setLevel(logging.ERROR)
   try:
     with signals.handled_by_raising():
-      _run(*config.parse(arguments), Console())
+      _run(*flags.parse(arguments), Console())
   except errors.ForgelineError as error:
     print(f'{type(error).__name__}: {error}', file=sys.stderr)
     return error.exit_code
@@ -41,12 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _print_help() -> None:
   try:
-    print(f'{__doc__}\n{config.help_text()}', flush=True)
+    print(f'{__doc__}\n{flags.help_text()}', flush=True)
   except BrokenPipeError:  # the reader, such as `head`, has seen enough
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _run(run: config.RunConfig, invocation: config.Invocation, console: Console) -> None:
+def _run(run: RunConfig, invocation: Invocation, console: Console) -> None:
   line = Line(STAGES, run, console)
   selected = line.select(invocation.stages)
   member = worker.role()

@@ -2,12 +2,15 @@
 
 import pathlib
 
-from pipeline import artifacts, config, errors
+from pipeline import artifacts, errors
+from pipeline.config.flagfile import to_flagfile
+from pipeline.config.run import Invocation, RunConfig, from_json, to_json
+from pipeline.config.settings import deciding
 
 _MODEL_STAGES = ('ingest', 'train')  # these decide the model; the others judge, export or show it
 
 
-def check(folder: pathlib.Path, run: config.RunConfig, invocation: config.Invocation) -> None:
+def check(folder: pathlib.Path, run: RunConfig, invocation: Invocation) -> None:
   """Refuses a folder that is not a run's, or whose model was made with other settings.
 
   Raises:
@@ -32,7 +35,7 @@ def check(folder: pathlib.Path, run: config.RunConfig, invocation: config.Invoca
     )
 
 
-def prepare(folder: pathlib.Path, run: config.RunConfig) -> None:
+def prepare(folder: pathlib.Path, run: RunConfig) -> None:
   """Makes the folder and records the resolved configuration, as JSON and as a flagfile.
 
   Raises:
@@ -44,15 +47,15 @@ def prepare(folder: pathlib.Path, run: config.RunConfig) -> None:
     raise errors.StorageError(
       f'--run_dir={folder} can not be made: {error.strerror}. Choose a writable folder.'
     ) from error
-  artifacts.write_text(folder / 'run.json', config.to_json(run))
+  artifacts.write_text(folder / 'run.json', to_json(run))
   comment = 'Replays this run: python -m pipeline.run --flagfile=replay.flags'
-  artifacts.write_text(folder / 'replay.flags', config.to_flagfile(run, comment))
+  artifacts.write_text(folder / 'replay.flags', to_flagfile(run, comment))
 
 
-def _read(folder: pathlib.Path) -> config.RunConfig:
+def _read(folder: pathlib.Path) -> RunConfig:
   path = folder / 'run.json'
   try:
-    return config.from_json(path.read_text(encoding='utf-8'))
+    return from_json(path.read_text(encoding='utf-8'))
   except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
     raise errors.ArtifactError(
       f'{path} is not a configuration of this version ({error}). Choose another --run_dir.'
@@ -63,10 +66,10 @@ def _has_model(folder: pathlib.Path) -> bool:
   return any((folder / name).exists() for name in ('train', '.train.partial'))
 
 
-def _changes(old: config.RunConfig, new: config.RunConfig) -> list[str]:
+def _changes(old: RunConfig, new: RunConfig) -> list[str]:
   changes: list[str] = []
   for stage in _MODEL_STAGES:
-    before, after = (config.deciding(getattr(run, stage)) for run in (old, new))
+    before, after = (deciding(getattr(run, stage)) for run in (old, new))
     changes += [
       f'--{name}={before[name]} there, {value} now'
       for name, value in after.items()

@@ -8,7 +8,7 @@ import pathlib
 _ROOT = pathlib.Path(__file__).parent.parent
 _PACKAGES = ('pipeline', 'serving', 'mobile')
 # Settings reach a manifest by value, and no output depends on how a run is shown or fails.
-_EXCLUDED = ('pipeline.config', 'pipeline.console', 'pipeline.errors')
+_EXCLUDED = ('pipeline.config.', 'pipeline.console.', 'pipeline.errors.')
 
 
 def source_digest(module: str) -> str:
@@ -25,11 +25,11 @@ def source_digest(module: str) -> str:
 
 def _closure(module: str) -> set[pathlib.Path]:
   files: set[pathlib.Path] = set()
-  waiting, seen = [module], set(_EXCLUDED)
+  waiting, seen = [module], set[str]()
   while waiting:
     name = waiting.pop()
     path = _file_of(name)
-    if name in seen or path is None:
+    if name in seen or path is None or f'{name}.'.startswith(_EXCLUDED):
       continue
     seen.add(name)
     files.add(path)

@@ -19,7 +19,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline import artifacts, config, errors, sources
+from pipeline import artifacts, errors, sources
+from pipeline.config.run import RunConfig
+from pipeline.config.settings import deciding
 from pipeline.console import Console
 
 _VERSIONED = ('tensorflow', 'tf_keras', 'apache-beam', 'ai-edge-litert', 'numpy')
@@ -58,7 +60,7 @@ class Step:
 class Line:
   """Stages in order, over one run folder."""
 
-  def __init__(self, stages: Sequence[Stage], run: config.RunConfig, console: Console) -> None:
+  def __init__(self, stages: Sequence[Stage], run: RunConfig, console: Console) -> None:
     self.stages, self.run, self.console = tuple(stages), run, console
     self.folder = pathlib.Path(run.run_dir).expanduser()
 
@@ -191,7 +193,7 @@ class Line:
     """All that decides the stage's result."""
     stage_config = getattr(self.run, stage.name)
     record: dict[str, Any] = {
-      'config': config.deciding(stage_config),
+      'config': deciding(stage_config),
       'inputs': {
         name: artifacts.read_manifest(folder).digest for name, folder in self._inputs(stage).items()
       }

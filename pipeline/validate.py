@@ -20,7 +20,7 @@ from mobile import model_files
 from pipeline import comparison, dataset, latents, pictures, replays
 from pipeline import generator as generators
 from pipeline.comparison import Check
-from pipeline.config import ValidateConfig
+from pipeline.config.validate import ValidateConfig
 from pipeline.console import Console
 from pipeline.evaluate import classes, frechet
 from pipeline.evaluate.feature_net import FeatureNet

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from pipeline import config
+from pipeline.config.flags import parse
 
 README = (pathlib.Path(__file__).parent.parent / 'README.md').read_text(encoding='utf-8')
 QUICKSTART = '--flagfile=configs/quickstart.flags'
@@ -31,9 +31,9 @@ def test_there_is_something_to_test():
 
 @pytest.mark.parametrize('flags', remedies())
 def test_a_remedy_can_be_added_to_the_quickstart(flags: str):
-  config.parse([QUICKSTART, *shlex.split(flags)])
+  parse([QUICKSTART, *shlex.split(flags)])
 
 
 @pytest.mark.parametrize('arguments', commands())
 def test_a_command_of_the_readme_resolves(arguments: str):
-  config.parse(shlex.split(arguments, comments=True))
+  parse(shlex.split(arguments, comments=True))

@@ -8,7 +8,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from pipeline import config, run
+from pipeline import run
+from pipeline.config.flags import parse
 from pipeline.line import STAGES
 
 RECIPES = pathlib.Path(__file__).parent.parent / 'configs' / 'recipes'
@@ -54,7 +55,7 @@ def test_there_are_all_that_the_table_lists():
 
 @pytest.mark.parametrize('name', NAMES)
 def test_a_recipe_is_a_configuration_of_its_own_name(name):
-  run_config, _ = config.parse([f'--flagfile={RECIPES / name}.flags'])
+  run_config, _ = parse([f'--flagfile={RECIPES / name}.flags'])
   assert run_config.run_dir == f'runs/{name}'
   assert run_config.push.model_name == name
   first_lines = (RECIPES / f'{name}.flags').read_text(encoding='utf-8')

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from pipeline import dataset, errors
-from pipeline.config import EvaluateConfig
+from pipeline.config.evaluate import EvaluateConfig
 from pipeline.console import Console
 from pipeline.evaluate.feature_net import FeatureNet
 from pipeline.evaluate.reference import MNIST_TEST, Reals, Reference

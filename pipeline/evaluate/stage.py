@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import dataset, errors, generator, pictures
-from pipeline.config import EvaluateConfig
+from pipeline.config.evaluate import EvaluateConfig
 from pipeline.console import Console
 from pipeline.evaluate import classes, figures, frechet, judging
 from pipeline.evaluate.feature_net import FeatureNet

@@ -6,15 +6,15 @@ crop) and resizes it, antialiased.
 
 import pathlib
 
-from pipeline import config as config_lib
 from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import image_folder
 from pipeline.ingest.source import Source
 
 _FOLDERS = ('img_align_celeba', 'img_align_celeba_png')
 
 
-def open_source(config: config_lib.IngestConfig) -> Source:
+def open_source(config: IngestConfig) -> Source:
   """Describes the pictures of `config.data_dir`: img_align_celeba/*.jpg, or *.jpg.
 
   Raises:
@@ -30,12 +30,12 @@ def open_source(config: config_lib.IngestConfig) -> Source:
   return source
 
 
-def source_digest(config: config_lib.IngestConfig) -> str:
+def source_digest(config: IngestConfig) -> str:
   """SHA-256 of the names and contents of the pictures."""
   return image_folder.folder_digest(_folder(config))
 
 
-def _folder(config: config_lib.IngestConfig) -> pathlib.Path:
+def _folder(config: IngestConfig) -> pathlib.Path:
   root = config.data_path
   if not root.is_dir():
     raise errors.DataError(

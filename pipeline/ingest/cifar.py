@@ -7,8 +7,8 @@ import pathlib
 
 import numpy as np
 
-from pipeline import config as config_lib
 from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import archive, cifar_format, download, labels, pixels
 from pipeline.ingest.source import Decoded, RangeBlock, Source, runs, sha256_of_files
 
@@ -72,7 +72,7 @@ class CifarRange(RangeBlock):
     )
 
 
-def open_source(cifar: Cifar, config: config_lib.IngestConfig) -> Source:
+def open_source(cifar: Cifar, config: IngestConfig) -> Source:
   """Describes the files of `config.data_dir` as they are, else a verified download.
 
   The folder, or the published subfolder in it, holds the binary or the python version; or else
@@ -95,7 +95,7 @@ def open_source(cifar: Cifar, config: config_lib.IngestConfig) -> Source:
   )
 
 
-def source_digest(cifar: Cifar, config: config_lib.IngestConfig) -> str:
+def source_digest(cifar: Cifar, config: IngestConfig) -> str:
   """SHA-256 of the local files; of the pinned digest where they are downloaded."""
   root = config.local_path
   if root is not None:
@@ -108,7 +108,7 @@ def release_memory() -> None:
   _read_version.cache_clear()
 
 
-def _download(cifar: Cifar, config: config_lib.IngestConfig) -> pathlib.Path:
+def _download(cifar: Cifar, config: IngestConfig) -> pathlib.Path:
   folder = pathlib.Path(config.cache_dir).expanduser() / cifar.name
   name = cifar.layouts[0].archive
   try:

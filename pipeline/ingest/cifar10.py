@@ -1,6 +1,6 @@
 """Source `cifar10`: 32 x 32 colour photographs of ten classes, from --data_dir or downloaded."""
 
-from pipeline import config as config_lib
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import cifar
 from pipeline.ingest.download import Pin
 from pipeline.ingest.source import Source
@@ -50,11 +50,11 @@ CIFAR10 = cifar.Cifar(
 )
 
 
-def open_source(config: config_lib.IngestConfig) -> Source:
+def open_source(config: IngestConfig) -> Source:
   """Describes CIFAR-10; see `cifar.open_source`."""
   return cifar.open_source(CIFAR10, config)
 
 
-def source_digest(config: config_lib.IngestConfig) -> str:
+def source_digest(config: IngestConfig) -> str:
   """SHA-256; see `cifar.source_digest`."""
   return cifar.source_digest(CIFAR10, config)

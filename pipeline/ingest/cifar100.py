@@ -1,6 +1,6 @@
 """Source `cifar100`: 32 x 32 colour photographs of a hundred classes, the "fine" labels."""
 
-from pipeline import config as config_lib
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import cifar
 from pipeline.ingest.download import Pin
 from pipeline.ingest.source import Source
@@ -49,11 +49,11 @@ CIFAR100 = cifar.Cifar(
 )
 
 
-def open_source(config: config_lib.IngestConfig) -> Source:
+def open_source(config: IngestConfig) -> Source:
   """Describes CIFAR-100; see `cifar.open_source`."""
   return cifar.open_source(CIFAR100, config)
 
 
-def source_digest(config: config_lib.IngestConfig) -> str:
+def source_digest(config: IngestConfig) -> str:
   """SHA-256; see `cifar.source_digest`."""
   return cifar.source_digest(CIFAR100, config)

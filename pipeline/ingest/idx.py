@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline import config as config_lib
 from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import idx_format, labels, pixels
 from pipeline.ingest.source import Decoded, RangeBlock, Source, runs, sha256_of_files
 
@@ -35,7 +35,7 @@ class IdxRange(RangeBlock):
     )
 
 
-def open_source(config: config_lib.IngestConfig) -> Source:
+def open_source(config: IngestConfig) -> Source:
   """Describes the IDX pairs in `config.data_dir`; the training labels 0, 1, 2, … are the classes.
 
   Raises:
@@ -44,7 +44,7 @@ def open_source(config: config_lib.IngestConfig) -> Source:
   return open_folder(config.data_path, name='idx', class_names=None)
 
 
-def source_digest(config: config_lib.IngestConfig) -> str:
+def source_digest(config: IngestConfig) -> str:
   """SHA-256 of the IDX files in `config.data_dir`."""
   return folder_digest(config.data_path)
 

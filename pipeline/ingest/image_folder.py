@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline import config as config_lib
 from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import pixels
 from pipeline.ingest.source import (
   MAX_KEPT_BYTES,
@@ -77,7 +77,7 @@ class ImageFiles(Block):
     return BadRecord(key=name, reason=reason, source=self.dataset, payload=kept)
 
 
-def open_source(config: config_lib.IngestConfig) -> Source:
+def open_source(config: IngestConfig) -> Source:
   """Describes the folder `config.data_dir`.
 
   Layouts: `class/picture`, or `picture` without classes; either may stand under `train/` and
@@ -91,7 +91,7 @@ def open_source(config: config_lib.IngestConfig) -> Source:
   return open_folder(_root(config), name='image_folder')
 
 
-def source_digest(config: config_lib.IngestConfig) -> str:
+def source_digest(config: IngestConfig) -> str:
   """SHA-256 of the names and contents of the images."""
   return folder_digest(_root(config))
 
@@ -141,7 +141,7 @@ def _class_of(file: _File) -> str | None:
   return file.below_split[0] if len(file.below_split) > 1 else None
 
 
-def _root(config: config_lib.IngestConfig) -> pathlib.Path:
+def _root(config: IngestConfig) -> pathlib.Path:
   root = config.data_path
   if not root.is_dir():
     raise errors.DataError(f'--data_dir={root} is not a folder. Name the folder of images.')

@@ -1,6 +1,6 @@
 """Source `kmnist`: cursive hiragana, Kuzushiji-MNIST, arXiv:1812.01718; a folder or a download."""
 
-from pipeline import config as config_lib
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import published_idx
 from pipeline.ingest.download import Pin
 from pipeline.ingest.source import Source
@@ -36,11 +36,11 @@ PUBLISHED = published_idx.PublishedIdx(
 )
 
 
-def open_source(config: config_lib.IngestConfig) -> Source:
+def open_source(config: IngestConfig) -> Source:
   """Describes Kuzushiji-MNIST; see `published_idx.open_source`."""
   return published_idx.open_source(PUBLISHED, config)
 
 
-def source_digest(config: config_lib.IngestConfig) -> str:
+def source_digest(config: IngestConfig) -> str:
   """SHA-256; see `published_idx.source_digest`."""
   return published_idx.source_digest(PUBLISHED, config)

@@ -9,8 +9,8 @@ import pathlib
 
 import numpy as np
 
-from pipeline import config as config_lib
 from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import pixels
 from pipeline.ingest.source import Decoded, RangeBlock, Source
 
@@ -35,7 +35,7 @@ class SampleRange(RangeBlock):
     )
 
 
-def open_source(config: config_lib.IngestConfig) -> Source:
+def open_source(config: IngestConfig) -> Source:
   """Describes the sample; it has a training split only.
 
   Raises:
@@ -53,7 +53,7 @@ def open_source(config: config_lib.IngestConfig) -> Source:
   )
 
 
-def source_digest(config: config_lib.IngestConfig) -> str:
+def source_digest(config: IngestConfig) -> str:
   """SHA-256 of the packaged file."""
   del config  # the sample is the same whatever the settings
   return hashlib.sha256(_file().read_bytes()).hexdigest()

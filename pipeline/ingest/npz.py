@@ -18,8 +18,8 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy_format
 
-from pipeline import config as config_lib
 from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import labels as labels_lib
 from pipeline.ingest import pixels
 from pipeline.ingest.source import Decoded, RangeBlock, Source, runs, sha256_of_files
@@ -70,7 +70,7 @@ class NpzRange(RangeBlock):
     )
 
 
-def open_source(config: config_lib.IngestConfig) -> Source:
+def open_source(config: IngestConfig) -> Source:
   """Describes the .npz file that `config.data_dir` names, or the only one in that folder.
 
   Arrays: x_train (or train_images, images, x) with y_train (or train_labels, labels, y), perhaps
@@ -97,7 +97,7 @@ def open_source(config: config_lib.IngestConfig) -> Source:
   )
 
 
-def source_digest(config: config_lib.IngestConfig) -> str:
+def source_digest(config: IngestConfig) -> str:
   """SHA-256 of the file."""
   path = _find(config)
   return sha256_of_files(path.parent, [path.name])
@@ -108,7 +108,7 @@ def release_memory() -> None:
   _read_version.cache_clear()
 
 
-def _find(config: config_lib.IngestConfig) -> pathlib.Path:
+def _find(config: IngestConfig) -> pathlib.Path:
   path = config.data_path
   if path.is_dir():
     here = sorted(p for p in path.glob('*.npz') if not p.name.startswith('.'))

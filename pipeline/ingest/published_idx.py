@@ -5,8 +5,8 @@ import hashlib
 import pathlib
 from collections.abc import Mapping
 
-from pipeline import config as config_lib
 from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import download, idx
 from pipeline.ingest.source import Source
 
@@ -22,7 +22,7 @@ class PublishedIdx:
   files: Mapping[str, download.Pin]  # by file name
 
 
-def open_source(published: PublishedIdx, config: config_lib.IngestConfig) -> Source:
+def open_source(published: PublishedIdx, config: IngestConfig) -> Source:
   """Describes the IDX files of `config.data_dir` as they are, else verified downloads.
 
   Raises:
@@ -33,7 +33,7 @@ def open_source(published: PublishedIdx, config: config_lib.IngestConfig) -> Sou
   return idx.open_folder(folder, name=published.name, class_names=published.class_names)
 
 
-def source_digest(published: PublishedIdx, config: config_lib.IngestConfig) -> str:
+def source_digest(published: PublishedIdx, config: IngestConfig) -> str:
   """SHA-256 of the local files; of the pinned digests where the files are downloaded."""
   folder = config.local_path
   if folder is not None:
@@ -41,7 +41,7 @@ def source_digest(published: PublishedIdx, config: config_lib.IngestConfig) -> s
   return hashlib.sha256(repr(sorted(published.files.items())).encode()).hexdigest()
 
 
-def _download(published: PublishedIdx, config: config_lib.IngestConfig) -> pathlib.Path:
+def _download(published: PublishedIdx, config: IngestConfig) -> pathlib.Path:
   folder = pathlib.Path(config.cache_dir).expanduser() / published.name
   try:
     for name, pin in published.files.items():

@@ -13,8 +13,8 @@ from apache_beam.options import pipeline_options
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 
-from pipeline import config as config_lib
 from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 
 # What a worker raises comes back with its place in the pipeline, or as the text of a traceback.
 _PLACE = re.compile(r' \[while running .*', re.DOTALL)
@@ -23,7 +23,7 @@ _WRITE_ERRNOS = (errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSP
 _CANT_WRITE = re.compile(rf'\[Errno (?:{"|".join(map(str, _WRITE_ERRNOS))})\] ([^:\[\n]+)')
 
 
-def run(config: config_lib.IngestConfig, build: Callable[[beam.Pipeline], None]) -> None:
+def run(config: IngestConfig, build: Callable[[beam.Pipeline], None]) -> None:
   """Builds and runs a pipeline to its end.
 
   The runner is Beam's FnApiRunner unless --beam_args names one: the default of Beam itself would
@@ -68,7 +68,7 @@ def _quiet() -> Iterator[None]:
     logger.setLevel(level)
 
 
-def beam_arguments(config: config_lib.IngestConfig) -> list[str]:
+def beam_arguments(config: IngestConfig) -> list[str]:
   """Beam's command line: local worker processes first, so that --beam_args has the last word."""
   workers = config.num_ingest_workers
   local = [

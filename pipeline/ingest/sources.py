@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from pipeline import config as config_lib
 from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import (
   celeba,
   cifar,
@@ -26,9 +26,9 @@ from pipeline.ingest.source import Source
 class _Module(Protocol):
   """What each module of a source has."""
 
-  def open_source(self, config: config_lib.IngestConfig) -> Source: ...
+  def open_source(self, config: IngestConfig) -> Source: ...
 
-  def source_digest(self, config: config_lib.IngestConfig) -> str: ...
+  def source_digest(self, config: IngestConfig) -> str: ...
 
 
 _MODULES: Mapping[str, _Module] = {
@@ -46,7 +46,7 @@ _MODULES: Mapping[str, _Module] = {
 }
 
 
-def open_source(config: config_lib.IngestConfig) -> Source:
+def open_source(config: IngestConfig) -> Source:
   """Checks the source and describes its records; a published one is downloaded if need be.
 
   Raises:
@@ -57,7 +57,7 @@ def open_source(config: config_lib.IngestConfig) -> Source:
     return _MODULES[config.dataset].open_source(config)
 
 
-def source_digest(config: config_lib.IngestConfig) -> str:
+def source_digest(config: IngestConfig) -> str:
   """SHA-256 (hex) of the source's content, without decoding or downloading it.
 
   Raises:
@@ -68,7 +68,7 @@ def source_digest(config: config_lib.IngestConfig) -> str:
 
 
 @contextlib.contextmanager
-def _readable(config: config_lib.IngestConfig) -> Iterator[None]:
+def _readable(config: IngestConfig) -> Iterator[None]:
   """Turns what a file system refuses, wherever a source meets it, into an error of ours."""
   try:
     yield

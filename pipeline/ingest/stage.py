@@ -9,8 +9,8 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline import config as config_lib
 from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.console import Console
 from pipeline.ingest import sources
 from pipeline.ingest.source import Source
@@ -19,7 +19,7 @@ _NUM_REASONS = 3  # quoted when too many records are bad
 
 
 def ingest(
-  config: config_lib.IngestConfig,
+  config: IngestConfig,
   inputs: Mapping[str, pathlib.Path],
   output: pathlib.Path,
   console: Console,
@@ -52,7 +52,7 @@ def ingest(
 
 
 def _run(
-  config: config_lib.IngestConfig,
+  config: IngestConfig,
   source: Source,
   num_shards: Mapping[str, int],
   output: pathlib.Path,
@@ -110,7 +110,7 @@ def _write_quarantine(output: pathlib.Path, bad: list[dict[str, Any]]) -> None:
   (output / 'quarantine' / 'records.jsonl').write_text(lines, encoding='utf-8')
 
 
-def _check(config: config_lib.IngestConfig, summary: dict[str, Any], num_records: int) -> None:
+def _check(config: IngestConfig, summary: dict[str, Any], num_records: int) -> None:
   bad = summary['bad']
   reasons = '; '.join(f'{line["key"]}: {line["reason"]}' for line in bad[:_NUM_REASONS])
   where = f'--data_dir={config.data_dir}' if config.data_dir else f'--dataset={config.dataset}'
@@ -129,9 +129,7 @@ def _check(config: config_lib.IngestConfig, summary: dict[str, Any], num_records
     )
 
 
-def _dataset(
-  config: config_lib.IngestConfig, source: Source, summary: dict[str, Any]
-) -> dict[str, Any]:
+def _dataset(config: IngestConfig, source: Source, summary: dict[str, Any]) -> dict[str, Any]:
   """The content of dataset.json."""
   shards = summary['shards']
   return {

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import config as config_lib
 from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import labels as labels_lib
 from pipeline.ingest import pixels, tfrecord
 from pipeline.ingest.example import ExampleError, decode_example
@@ -83,7 +83,7 @@ class RecordRange(Block):
     )
 
 
-def open_source(config: config_lib.IngestConfig) -> Source:
+def open_source(config: IngestConfig) -> Source:
   """Describes the TFRecord files of the folder `config.data_dir`.
 
   Files are called *.tfrecord, *.tfrecords or *.tfrec, perhaps with -00000-of-00001 after it. One
@@ -122,7 +122,7 @@ def open_source(config: config_lib.IngestConfig) -> Source:
   )
 
 
-def source_digest(config: config_lib.IngestConfig) -> str:
+def source_digest(config: IngestConfig) -> str:
   """SHA-256 of the names and contents of the files."""
   root = _root(config)
   names = [path.name for paths in _find(root).values() for path in paths]
@@ -145,7 +145,7 @@ class _File:
   labels: np.ndarray  # int64, of the records that have one
 
 
-def _root(config: config_lib.IngestConfig) -> pathlib.Path:
+def _root(config: IngestConfig) -> pathlib.Path:
   root = config.data_path
   if not root.is_dir():
     raise errors.DataError(f'--data_dir={root} is not a folder. Name the folder of TFRecord files.')

@@ -2,7 +2,9 @@
 
 import dataclasses
 
-from pipeline import artifacts, config
+from pipeline import artifacts
+from pipeline.config.flagfile import to_flagfile
+from pipeline.config.run import RunConfig
 from pipeline.report import facts, numbers
 
 
@@ -41,7 +43,7 @@ def total_duration(run: facts.Run) -> str:
 
 def settings(run: facts.Run) -> list[Setting]:
   """The flags of the run, without comments."""
-  defaults = config.to_flagfile(config.RunConfig(), '').splitlines()
+  defaults = to_flagfile(RunConfig(), '').splitlines()
   lines = [line for line in run.flags.splitlines() if line.startswith('--')]
   return [Setting(line=line, changed=line not in defaults) for line in lines]
 

@@ -7,8 +7,8 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from pipeline import config as config_lib
 from pipeline import console as console_lib
+from pipeline.config.report import ReportConfig
 from pipeline.report import (
   commands,
   comparison,
@@ -47,7 +47,7 @@ _SECTIONS: dict[str, tuple[str, Callable[[facts.Run], Any]]] = {
 
 
 def report(
-  config: config_lib.ReportConfig,
+  config: ReportConfig,
   inputs: Mapping[str, pathlib.Path],
   output: pathlib.Path,
   console: console_lib.Console,

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline import dataset
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.parts import Parts
 from pipeline.train.cluster import Member
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from pipeline import errors
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.console import Console
 from pipeline.train.agreement import Agreement
 from pipeline.train.best_ratios import BestRatios

@@ -4,7 +4,7 @@ import time
 
 import tensorflow as tf
 
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.networks import ModelSpec
 from pipeline.train.state import TrainState
 from pipeline.train.step import GradientStep

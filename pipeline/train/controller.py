@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline import errors, signals
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.console import Console, Progress
 from pipeline.generator import save_snapshot
 from pipeline.networks import ModelSpec

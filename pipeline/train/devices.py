@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from pipeline import errors
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.train.cluster import Member
 
 

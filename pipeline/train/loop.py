@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.networks import spectral
 from pipeline.train import augmentation
 from pipeline.train.averaging import ema_decay, update_average

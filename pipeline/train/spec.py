@@ -1,7 +1,7 @@
 """The shapes of the networks, from the settings and the data."""
 
 from pipeline import errors, networks
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.dataset import DatasetInfo
 from pipeline.networks import ModelSpec
 

@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from pipeline import artifacts, dataset, memory
-from pipeline.config import TrainConfig
+from pipeline.config.train import PRECISIONS, TrainConfig
 from pipeline.console import Console
 from pipeline.train import cluster, compilation, devices, numerics, precision, together
 from pipeline.train.agreement import Agreement, lost_worker_named
@@ -23,7 +23,6 @@ from pipeline.train.loop import TrainLoop
 from pipeline.train.peers import Peers, gathered
 from pipeline.train.spec import model_spec
 from pipeline.train.state import Checkpoints, TrainState
-from pipeline.train_config import PRECISIONS
 
 _NUM_BESIDE = 1000  # real images that may be drawn
 

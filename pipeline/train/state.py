@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline import artifacts, errors, networks
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.console import Console
 from pipeline.networks import ModelSpec, Pair
 from pipeline.train import checkpoint_list, optimizers

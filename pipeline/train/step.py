@@ -6,7 +6,7 @@ import functools
 import tensorflow as tf
 import tf_keras
 
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.networks import Pair
 from pipeline.train import random
 from pipeline.train.losses import LOSSES, AdversarialLoss

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.networks import Pair
 from pipeline.train import augmentation, penalties, random
 from pipeline.train.losses import AdversarialLoss

@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.train import augmentation, random
 from pipeline.train.random import Draw
 

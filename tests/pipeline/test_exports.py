@@ -10,7 +10,8 @@ import rich.console
 from mobile import verify
 from pipeline import exports, golden
 from pipeline import generator as generators
-from pipeline.config import ExportTfliteConfig, GoldenConfig
+from pipeline.config.export import ExportTfliteConfig
+from pipeline.config.golden import GoldenConfig
 from pipeline.console import Console
 from tests.pipeline.test_validate import LIMITS, SNAPSHOT, SPEC, make_generator, write_json
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline import errors, golden, latents
-from pipeline.config import GoldenConfig
+from pipeline.config.golden import GoldenConfig
 from pipeline.console import Console
 from pipeline.generator import Generator, load_generator, save_snapshot
 from pipeline.networks import ModelSpec, build

@@ -6,7 +6,7 @@ import pytest
 import rich.console
 
 from pipeline import comparison, errors, push, pushed
-from pipeline.config import PushConfig
+from pipeline.config.push import PushConfig
 from pipeline.console import Console
 from serving import push as serving_push
 from serving.push import labels

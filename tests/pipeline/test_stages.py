@@ -5,7 +5,9 @@ import os
 
 import pytest
 
-from pipeline import artifacts, config, errors, run_folder, stages
+from pipeline import artifacts, errors, run_folder, stages
+from pipeline.config.flags import parse
+from pipeline.config.run import Invocation
 from pipeline.console import Console
 from pipeline.stages import Line, Stage
 
@@ -59,7 +61,7 @@ def make(tmp_path):
   STOP_AT[0], EXTERNAL[0], LIVE[0] = 0, 'a', True
 
   def make(*flags, line=LINE):
-    run, _ = config.parse([f'--run_dir={tmp_path}/run', '--train_steps=5', *flags])
+    run, _ = parse([f'--run_dir={tmp_path}/run', '--train_steps=5', *flags])
     (tmp_path / 'run').mkdir(exist_ok=True)
     return Line(line, run, Console())
 
@@ -264,19 +266,19 @@ def test_a_run_folder_of_another_configuration_is_refused_unless_asked(make, tmp
   line = make()
   run_folder.prepare(line.folder, line.run)
   run(line)
-  other, invocation = config.parse([f'--run_dir={tmp_path}/run', '--batch_size=16'])
+  other, invocation = parse([f'--run_dir={tmp_path}/run', '--batch_size=16'])
   with pytest.raises(errors.ConfigError, match=r'--batch_size=64 there, 16 now'):
     run_folder.check(line.folder, other, invocation)
-  _, rerun = config.parse(['--on_config_change=rerun'])
+  _, rerun = parse(['--on_config_change=rerun'])
   run_folder.check(line.folder, other, rerun)
-  later, _ = config.parse([f'--run_dir={tmp_path}/run', '--train_steps=5', '--num_eval_images=500'])
+  later, _ = parse([f'--run_dir={tmp_path}/run', '--train_steps=5', '--num_eval_images=500'])
   run_folder.check(line.folder, later, invocation)  # judges the same model anew
 
 
 def test_a_folder_that_is_no_run_is_refused(make, tmp_path):
   (tmp_path / 'home').mkdir()
   (tmp_path / 'home/letter.txt').write_text('dear')
-  run_config, invocation = config.parse([])
+  run_config, invocation = parse([])
   with pytest.raises(errors.ConfigError, match='no run of forgeline'):
     run_folder.check(tmp_path / 'home', run_config, invocation)
 
@@ -287,7 +289,7 @@ def test_a_damaged_run_json_is_an_artifact_error(make):
   run(line)
   (line.folder / 'run.json').write_text('{}')
   with pytest.raises(errors.ArtifactError, match=r'run\.json'):
-    run_folder.check(line.folder, line.run, config.Invocation())
+    run_folder.check(line.folder, line.run, Invocation())
 
 
 @pytest.mark.parametrize(
@@ -313,5 +315,5 @@ def test_other_errors_keep_their_type(tmp_path):
 def test_replay_flags_give_the_same_run(make):
   line = make('--batch_size=16')
   run_folder.prepare(line.folder, line.run)
-  assert config.parse([f'--flagfile={line.folder}/replay.flags'])[0] == line.run
+  assert parse([f'--flagfile={line.folder}/replay.flags'])[0] == line.run
   assert json.loads((line.folder / 'run.json').read_text())['train']['batch_size'] == 16

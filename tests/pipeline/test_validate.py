@@ -19,7 +19,8 @@ import serving.replay
 import serving.warmup
 from pipeline import generator as generators
 from pipeline import golden, latents, replays, validate
-from pipeline.config import GoldenConfig, ValidateConfig
+from pipeline.config.golden import GoldenConfig
+from pipeline.config.validate import ValidateConfig
 from pipeline.console import Console
 from pipeline.evaluate import feature_model, feature_net
 from pipeline.evaluate.reference import Reference

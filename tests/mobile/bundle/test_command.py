@@ -16,7 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from mobile import convert
 from pipeline import errors, push
-from pipeline.config import PushConfig
+from pipeline.config.push import PushConfig
 from pipeline.console import Console
 from tests.mobile.bundle.conftest import RunFolder
 

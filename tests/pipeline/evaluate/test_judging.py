@@ -5,7 +5,7 @@ import pytest
 import rich.console
 
 from pipeline import dataset, errors
-from pipeline.config import EvaluateConfig
+from pipeline.config.evaluate import EvaluateConfig
 from pipeline.console import Console
 from pipeline.evaluate import feature_net, judging
 from tests.pipeline.evaluate.conftest import write_ingest

@@ -7,7 +7,7 @@ import pytest
 import rich.console
 
 from pipeline import errors, networks
-from pipeline.config import EvaluateConfig
+from pipeline.config.evaluate import EvaluateConfig
 from pipeline.console import Console
 from pipeline.evaluate import classes, frechet, making, stage
 from pipeline.evaluate.feature_net import FeatureNet

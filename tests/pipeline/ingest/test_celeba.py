@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from pipeline import config, errors
+from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import celeba, image_folder
 from tests.pipeline.ingest.files import encode_image, random_images, write_image
 
@@ -9,7 +10,7 @@ _FACE = np.random.default_rng(0).integers(0, 256, (218, 178, 3), np.uint8)
 
 
 def _config(folder):
-  return config.IngestConfig(dataset='celeba', data_dir=str(folder), image_size=64, num_channels=3)
+  return IngestConfig(dataset='celeba', data_dir=str(folder), image_size=64, num_channels=3)
 
 
 def _fill(folder, count=3):
@@ -84,5 +85,5 @@ def test_missing_folder(tmp_path):
 def test_image_folder_keeps_its_own_name(tmp_path):
   for i, image in enumerate(random_images(2)):
     write_image(tmp_path / f'{i}.png', image)
-  asked = config.IngestConfig(dataset='image_folder', data_dir=str(tmp_path))
+  asked = IngestConfig(dataset='image_folder', data_dir=str(tmp_path))
   assert image_folder.open_source(asked).name == 'image_folder'

@@ -11,7 +11,8 @@ import tarfile
 import numpy as np
 import pytest
 
-from pipeline import config, errors
+from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import cifar, cifar10, cifar100
 from pipeline.ingest.download import Pin
 from tests.pipeline.ingest.mirror import mirror
@@ -42,7 +43,7 @@ def _spec(name):
 
 
 def _config(name, **settings):
-  return config.IngestConfig(dataset=name, image_size=32, num_channels=3, **settings)
+  return IngestConfig(dataset=name, image_size=32, num_channels=3, **settings)
 
 
 def _open(name, folder):

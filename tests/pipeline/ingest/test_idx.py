@@ -4,7 +4,8 @@ import pickle
 import numpy as np
 import pytest
 
-from pipeline import config, errors
+from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import idx
 from tests.pipeline.ingest.files import encode_idx, random_images, write_pair
 
@@ -13,7 +14,7 @@ _LABELS = np.arange(12) % 3
 
 
 def _config(folder):
-  return config.IngestConfig(dataset='idx', data_dir=str(folder), image_size=8)
+  return IngestConfig(dataset='idx', data_dir=str(folder), image_size=8)
 
 
 @pytest.mark.parametrize('compress', [False, True])

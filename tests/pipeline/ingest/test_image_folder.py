@@ -4,7 +4,8 @@ import pickle
 import numpy as np
 import pytest
 
-from pipeline import config, errors
+from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import image_folder
 from tests.pipeline.ingest.files import random_images, write_image
 
@@ -12,7 +13,7 @@ _IMAGES = random_images(8)
 
 
 def _config(folder):
-  return config.IngestConfig(dataset='image_folder', data_dir=str(folder), image_size=8)
+  return IngestConfig(dataset='image_folder', data_dir=str(folder), image_size=8)
 
 
 def _fill(folder, *names):

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from pipeline import config, errors
+from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import mnist_sample
 
-_CONFIG = config.IngestConfig()
+_CONFIG = IngestConfig()
 
 
 @pytest.fixture

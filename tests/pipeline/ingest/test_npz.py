@@ -6,7 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from pipeline import config, errors
+from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import npz
 from tests.pipeline.ingest.files import random_images
 
@@ -22,7 +23,7 @@ def _forget():
 
 
 def _config(path):
-  return config.IngestConfig(dataset='npz', data_dir=str(path), image_size=8)
+  return IngestConfig(dataset='npz', data_dir=str(path), image_size=8)
 
 
 def _save(folder, compress=True, **arrays):

@@ -7,7 +7,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from pipeline import config, errors
+from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import fashion_mnist, kmnist, mnist
 from pipeline.ingest.download import Pin
 from tests.pipeline.ingest.files import encode_idx, random_images, write_pair
@@ -50,7 +51,7 @@ def _republish(monkeypatch, module, **changes):
 
 
 def _config(module, **settings):
-  return config.IngestConfig(dataset=module.PUBLISHED.name, **settings)
+  return IngestConfig(dataset=module.PUBLISHED.name, **settings)
 
 
 def test_pins_four_files(module):

@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from pipeline import config, errors
+from pipeline import errors
+from pipeline.config.ingest import DATASETS, IngestConfig
 from pipeline.ingest import sources, stage, tfrecord
 from pipeline.ingest.example import decode_example, encode_example
 from tests.pipeline.ingest.files import (
@@ -86,19 +87,19 @@ _FILL = {
 
 def _ingest(dataset, folder, output, **settings):
   output.mkdir()
-  asked = config.IngestConfig(dataset=dataset, data_dir=str(folder), **settings)
+  asked = IngestConfig(dataset=dataset, data_dir=str(folder), **settings)
   stage.ingest(asked, {}, output, quiet_console()[0])
   return json.loads((output / 'dataset.json').read_text())
 
 
 def test_every_dataset_is_tried_here():
-  assert {'mnist_sample', *_FILL} == set(config.DATASETS)
+  assert {'mnist_sample', *_FILL} == set(DATASETS)
 
 
 @pytest.mark.parametrize('dataset', _FILL)
 def test_any_size_and_colour(tmp_path, dataset):
   _FILL[dataset](tmp_path)
-  source = sources.open_source(config.IngestConfig(dataset=dataset, data_dir=str(tmp_path)))
+  source = sources.open_source(IngestConfig(dataset=dataset, data_dir=str(tmp_path)))
   for image_size, num_channels in ((28, 1), (28, 3), (64, 1), (128, 3), (256, 1)):
     decoded = source.splits['train'][0].decode(image_size, num_channels)
     assert decoded.images.shape[1:] == (image_size, image_size, num_channels)
@@ -147,7 +148,7 @@ def test_bytes_do_not_depend_on_the_workers(tmp_path, dataset):
 
 @pytest.mark.parametrize('dataset', _FILL)
 def test_every_source_tells_a_missing_folder(tmp_path, dataset):
-  asked = config.IngestConfig(dataset=dataset, data_dir=str(tmp_path / 'none'))
+  asked = IngestConfig(dataset=dataset, data_dir=str(tmp_path / 'none'))
   for call in (sources.open_source, sources.source_digest):
     with pytest.raises(errors.DataError, match='none') as caught:
       call(asked)
@@ -161,7 +162,7 @@ def test_what_the_file_system_refuses_is_one_line(tmp_path, dataset, monkeypatch
     raise PermissionError(13, 'Permission denied', str(self))
 
   monkeypatch.setattr(pathlib.Path, 'is_dir', refuse)
-  asked = config.IngestConfig(dataset=dataset, data_dir=str(tmp_path))
+  asked = IngestConfig(dataset=dataset, data_dir=str(tmp_path))
   for call in (sources.open_source, sources.source_digest):
     with pytest.raises(errors.DataError, match='could not be read: Permission denied') as caught:
       call(asked)
@@ -172,15 +173,15 @@ def test_what_the_file_system_refuses_is_one_line(tmp_path, dataset, monkeypatch
 @pytest.mark.parametrize('dataset', ['image_folder', 'celeba', 'npz', 'idx', 'tfrecord'])
 def test_local_sources_need_a_folder(dataset):
   with pytest.raises(errors.ConfigError, match=f'--dataset={dataset} .* --data_dir'):
-    config.IngestConfig(dataset=dataset)
+    IngestConfig(dataset=dataset)
 
 
 _ALONE = """
 import pathlib, sys
-from pipeline import config
+from pipeline.config.ingest import IngestConfig
 from pipeline.console import Console
 from pipeline.ingest import stage
-asked = config.IngestConfig(dataset=sys.argv[1], data_dir=sys.argv[2])
+asked = IngestConfig(dataset=sys.argv[1], data_dir=sys.argv[2])
 stage.ingest(asked, {}, pathlib.Path(sys.argv[3]), Console())
 print('loaded', *sorted({name.split('.')[0] for name in sys.modules}))
 """
@@ -191,7 +192,7 @@ def test_ingest_trains_nothing(tmp_path):
   for folder in ('source', 'out'):
     (tmp_path / folder).mkdir()
   _tfrecord(tmp_path / 'source')
-  root = pathlib.Path(config.__file__).parent.parent
+  root = pathlib.Path(__file__).parents[3]
   done = subprocess.run(
     [sys.executable, '-c', _ALONE, 'tfrecord', tmp_path / 'source', tmp_path / 'out'],
     cwd=root,

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline import config, errors
+from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import idx, stage
 from tests.pipeline.ingest.files import (
   contents,
@@ -34,7 +35,7 @@ def _run(output, **settings):
   console, text = quiet_console()
   settings = {'dataset': 'idx', 'image_size': 8, 'num_shards': 3} | settings
   settings = {name: str(v) if name == 'data_dir' else v for name, v in settings.items()}
-  stage.ingest(config.IngestConfig(**settings), {}, output, console)
+  stage.ingest(IngestConfig(**settings), {}, output, console)
   return json.loads((output / 'dataset.json').read_text()), text.getvalue()
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline import config, errors
+from pipeline import errors
+from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import stage, tfrecord, tfrecord_folder
 from tests.pipeline.ingest.files import encode_image, quiet_console, random_images, write_pair
 
@@ -16,7 +17,7 @@ _LABELS = np.arange(12) % 3
 
 
 def _config(folder):
-  return config.IngestConfig(dataset='tfrecord', data_dir=str(folder), image_size=8)
+  return IngestConfig(dataset='tfrecord', data_dir=str(folder), image_size=8)
 
 
 def _example(**features):
@@ -148,7 +149,7 @@ def test_labels_may_be_missing_in_all(tmp_path):
 
 def _ingest(source, output, **settings):
   output.mkdir()
-  asked = config.IngestConfig(data_dir=str(source), num_shards=3, **settings)
+  asked = IngestConfig(data_dir=str(source), num_shards=3, **settings)
   stage.ingest(asked, {}, output, quiet_console()[0])
   return json.loads((output / 'dataset.json').read_text())
 

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from pipeline import errors, networks
+from pipeline.config.train import NETWORKS
 from pipeline.networks import ModelSpec, spectral
 from pipeline.networks.residual import num_doublings
-from pipeline.train_config import NETWORKS
 
 WAYS = ('per_class', 'embedding', 'projection', 'auxiliary')
 

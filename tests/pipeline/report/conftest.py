@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 import rich.console
 
-from pipeline import artifacts, config, console, pictures
+from pipeline import artifacts, console, pictures
+from pipeline.config.flagfile import to_flagfile
+from pipeline.config.report import ReportConfig
+from pipeline.config.run import RunConfig
+from pipeline.config.train import TrainConfig
 from pipeline.report import report
 
 STAGES = (
@@ -35,8 +39,8 @@ class RunFolder:
     self.log = io.StringIO()
     for path in self.inputs.values():
       path.mkdir(parents=True)
-    run = config.RunConfig(run_dir='runs/small', train=config.TrainConfig(train_steps=40))
-    (folder / 'replay.flags').write_text(config.to_flagfile(run, 'replays'), encoding='utf-8')
+    run = RunConfig(run_dir='runs/small', train=TrainConfig(train_steps=40))
+    (folder / 'replay.flags').write_text(to_flagfile(run, 'replays'), encoding='utf-8')
 
   def write(self, stage: str, name: str, facts: object) -> None:
     (self.inputs[stage] / name).write_text(json.dumps(facts), encoding='utf-8')
@@ -52,7 +56,7 @@ class RunFolder:
     output = self.folder / 'report'
     output.mkdir(exist_ok=True)
     told = console.Console(rich.console.Console(file=self.log))
-    report(config.ReportConfig(), self.inputs, output, told)
+    report(ReportConfig(), self.inputs, output, told)
     assert [path.name for path in output.iterdir()] == ['report.html']
     return (output / 'report.html').read_text(encoding='utf-8')
 

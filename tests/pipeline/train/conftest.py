@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.config import IngestConfig
+from pipeline.config.ingest import IngestConfig
 from pipeline.console import Console
 from pipeline.ingest.stage import ingest
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.train import augmentation
 from pipeline.train.random import Draw
 from pipeline.train.views import Views

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline import dataset
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.train.batches import Batches
 from pipeline.train.cluster import Member
 

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.train.best_ratios import BestRatios
 
 CONFIG = TrainConfig(min_spread_ratio=0.25, min_class_entropy_ratio=0.5, collapse_grace_steps=1000)

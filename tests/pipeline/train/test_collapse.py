@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipeline import errors
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.console import Console
 from pipeline.train.loop import TrainLoop
 from pipeline.train.stage import train

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.networks import ModelSpec
 from pipeline.train import compilation
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline import errors
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.train import devices
 from pipeline.train.cluster import Member
 

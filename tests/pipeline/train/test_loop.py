@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline import dataset
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.networks import ModelSpec, spectral
 from pipeline.train.loop import TrainLoop
 from pipeline.train.state import TrainState

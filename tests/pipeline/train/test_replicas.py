@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.networks import ModelSpec
 from pipeline.train import devices
 from pipeline.train.loop import TrainLoop

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline import errors, signals
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.console import Console, Progress
 from pipeline.generator import load_generator
 from pipeline.train.loop import TrainLoop

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline import errors
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.console import Console
 from pipeline.networks import ModelSpec
 from pipeline.train.state import Checkpoints, TrainState

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline import networks
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.networks import ModelSpec
 from pipeline.train import penalties, random
 from pipeline.train import step as steps

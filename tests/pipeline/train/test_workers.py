@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pipeline import errors
-from pipeline.config import TrainConfig
+from pipeline.config.train import TrainConfig
 from pipeline.console import Console
 from pipeline.train.stage import take_part, train
 from tests.pipeline.train.clusters import free_addresses, in_step, members, met

@@ -3,8 +3,9 @@
 import dataclasses
 import re
 
-from pipeline import combinations, errors
-from pipeline.settings import Checked, seed_setting, setting
+from pipeline import errors
+from pipeline.config import combinations
+from pipeline.config.settings import Checked, seed_setting, setting
 
 NETWORKS = ('digits', 'residual', 'mlp', 'dcgan', 'dcgan64', 'dcgan_deconv4', 'dcgan_bn')
 LOSSES = (

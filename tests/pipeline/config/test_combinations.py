@@ -4,11 +4,10 @@ import pytest
 import tf_keras
 
 from pipeline import combinations, errors, networks
-from pipeline.config import TrainConfig
+from pipeline.config.train import LOSSES as LOSS_NAMES
+from pipeline.config.train import NETWORKS, TrainConfig
 from pipeline.networks import ModelSpec
 from pipeline.train.losses import LOSSES
-from pipeline.train_config import LOSSES as LOSS_NAMES
-from pipeline.train_config import NETWORKS
 
 REFUSED = [
   ({'loss': 'wasserstein', 'r1_gamma': 0.0}, 'only if the slope'),

@@ -26,6 +26,15 @@ def seed_setting() -> Any:
   return setting(0, 'Seed of everything random in the run.', min=0, max=2**31 - 1)
 
 
+def deciding(stage_config: Any) -> dict[str, Any]:
+  """The settings of one stage that its result depends on."""
+  return {
+    field.name: getattr(stage_config, field.name)
+    for field in dataclasses.fields(stage_config)
+    if field.metadata['decides']
+  }
+
+
 class Checked:
   """Checks every field against the bounds in its metadata."""
 

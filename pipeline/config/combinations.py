@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from pipeline import errors
 
 if TYPE_CHECKING:
-  from pipeline.config import ExportTfliteConfig
-  from pipeline.train_config import TrainConfig
+  from pipeline.config.export import ExportTfliteConfig
+  from pipeline.config.train import TrainConfig
 
 _OPERATIONS = ('translation', 'cutout', 'color')
 _WITH_TARGET = ('non_saturating', 'minimax', 'least_squares')
