@@ -2,13 +2,12 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
-import tensorflow as tf
 import tf_keras
 
 from pipeline import errors
 from pipeline.networks import dcgan, dcgan64, digits, mlp, residual, spectral
+from pipeline.networks.pair import Pair
 from pipeline.networks.spec import ModelSpec
 
 __all__ = [
@@ -20,43 +19,6 @@ __all__ = [
   'folded',
   'own_conditioning',
 ]
-
-
-@dataclasses.dataclass(frozen=True)
-class Pair:
-  """A generator and the discriminator it is trained against."""
-
-  generator: tf_keras.Model
-  discriminator: tf_keras.Model  # of two parts: body and head, as in pipeline.networks.heads
-  num_classes: int  # 0 without labels
-
-  def generate(self, latents: object, labels: object, training: bool) -> object:
-    """Images [B, H, W, C] in [-1, 1]."""
-    return _call(self.generator, latents, labels, training)
-
-  def features(self, images: object, training: bool) -> object:
-    """What the discriminator's body sees in images: [B, F]."""
-    return self.discriminator.get_layer('body')(images, training=training)
-
-  def logits(self, features: object, labels: object, training: bool) -> object:
-    """The discriminator's logits [B] of images with these features and labels."""
-    return tf.nest.flatten(self._head(features, labels, training))[0]
-
-  def class_logits(self, features: object, training: bool) -> object:
-    """The auxiliary classifier's logits [B, K]."""
-    return self._head(features, None, training)[1]
-
-  def _head(self, features: object, labels: object, training: bool) -> list[tf.Tensor]:
-    return _call(self.discriminator.get_layer('head'), features, labels, training)
-
-  def discriminate(self, images: object, labels: object, training: bool) -> object:
-    """Logits [B]."""
-    return self.logits(self.features(images, training), labels, training)
-
-
-def _call(model: tf_keras.Model, x: object, labels: object, training: bool) -> Any:
-  """Calls a model that may or may not take labels."""
-  return model([x, labels][: len(model.inputs)], training=training)
 
 
 @dataclasses.dataclass(frozen=True)
