@@ -1,17 +1,17 @@
 """Trainings by the command, each in a process of its own, and what they took."""
 
-import contextlib
 import dataclasses
 import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from typing import Any
+
+from serving.server.ports import free_ports
 
 _POLL_S = 0.02
 
@@ -33,7 +33,7 @@ def ingest(run_dir: pathlib.Path, *flags: str) -> None:
 def train(ingested: pathlib.Path, run_dir: pathlib.Path, *flags: str, workers: int = 1) -> Training:
   """Trains in a new run folder on data that another one has, in one process or several."""
   shutil.copytree(ingested, run_dir)
-  addresses = [f'localhost:{port}' for port in _free_ports(workers)]
+  addresses = [f'localhost:{port}' for port in free_ports(workers)]
   processes = [_start(run_dir, 'train', flags, addresses, i) for i in range(workers)]
   try:
     for process in processes:
@@ -75,12 +75,6 @@ def _start(
     stdout=subprocess.DEVNULL,
     env=os.environ | {'TF_CPP_MIN_LOG_LEVEL': '3', 'TF_CONFIG': cluster if addresses else ''},
   )
-
-
-def _free_ports(number: int) -> list[int]:
-  with contextlib.ExitStack() as stack:
-    sockets = [stack.enter_context(socket.create_server(('', 0))) for _ in range(number)]
-    return [free.getsockname()[1] for free in sockets]
 
 
 def _finish(process: 'subprocess.Popen[bytes]') -> None:

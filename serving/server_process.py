@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import IO
 from serving import docker
 from serving.client import Client, ClientError
 from serving.server import __main__ as embedded
+from serving.server.ports import free_ports
 
 _BINARY = 'tensorflow_model_server'
 _TRIES = 2  # another process may take a port between its choice and its use
@@ -58,7 +58,7 @@ def running(model_dir: pathlib.Path, binary: str = '', *flags: str) -> Iterator[
   command = [*_command(model_dir, binary, container), *flags]
   with tempfile.TemporaryFile() as log:
     for _ in range(_TRIES):
-      ports = _free_ports()
+      ports = free_ports(2)
       with _started(command, model_dir, ports, log, container) as process:
         if _is_ready(process, model_dir.name, ports[0]):
           grpc_address, rest_address = (f'localhost:{port}' for port in ports)
@@ -118,14 +118,6 @@ def _is_ready(process: 'subprocess.Popen[bytes]', model_name: str, port: int) ->
       if time.monotonic() > deadline_s:
         raise ServerProcessError(f'{process.args!r} was not ready in {_START_S:g} s')
   return False
-
-
-def _free_ports() -> list[int]:
-  """Two, for gRPC and REST."""
-  with socket.socket() as first, socket.socket() as second:
-    for free in (first, second):
-      free.bind(('127.0.0.1', 0))
-    return [free.getsockname()[1] for free in (first, second)]
 
 
 def _last_line(log: IO[bytes]) -> str:

@@ -15,9 +15,9 @@ from tensorflow_serving.apis import (
 
 from serving.server import examples
 from serving.server.classify import classify
-from serving.server.errors import Code, invalid
+from serving.server.errors import Code
 from serving.server.metrics import Metrics
-from serving.server.models import Models
+from serving.server.models import Models, spec_of
 from serving.server.multi_inference import multi_inference
 from serving.server.options import Options
 from serving.server.predict import predict
@@ -44,7 +44,7 @@ class Inference:
     self, request: predict_pb2.PredictRequest, time_left: TimeLeft = no_limit
   ) -> predict_pb2.PredictResponse:
     """Tensors to tensors."""
-    with self.call('Predict', _spec(request), time_left) as call:
+    with self.call('Predict', spec_of(request), time_left) as call:
       return predict(call, request, as_content=self._as_content, check_method=self.check_method)
 
   def classify(
@@ -52,7 +52,7 @@ class Inference:
   ) -> classification_pb2.ClassificationResponse:
     """Examples to labels and scores."""
     self._count_examples(request.model_spec, request)
-    with self.call('Classify', _spec(request), time_left) as call:
+    with self.call('Classify', spec_of(request), time_left) as call:
       return classify(call, request, check_method=self.check_method)
 
   def regress(
@@ -60,7 +60,7 @@ class Inference:
   ) -> regression_pb2.RegressionResponse:
     """Examples to numbers."""
     self._count_examples(request.model_spec, request)
-    with self.call('Regress', _spec(request), time_left) as call:
+    with self.call('Regress', spec_of(request), time_left) as call:
       return regress(call, request, check_method=self.check_method)
 
   def multi_inference(
@@ -93,9 +93,3 @@ class Inference:
     number = examples.count(request.input)
     if number and spec.name in self.models:
       self.metrics.examples(spec.name, number)
-
-
-def _spec(request: Any) -> model_pb2.ModelSpec:
-  if not request.HasField('model_spec'):
-    raise invalid('Missing ModelSpec')
-  return request.model_spec

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
@@ -74,7 +75,7 @@ class Models:
     Raises:
       ServingError: INVALID_ARGUMENT without a spec, NOT_FOUND.
     """
-    spec = _spec_of(request)
+    spec = spec_of(request)
     model = self._models.get(spec.name)
     known = model.statuses() if model else []
     if spec.HasField('version'):
@@ -101,7 +102,7 @@ class Models:
     Raises:
       ServingError: INVALID_ARGUMENT for any field but `signature_def`, or as `use`.
     """
-    spec = _spec_of(request)
+    spec = spec_of(request)
     if not request.metadata_field:
       raise invalid('GetModelMetadataRequest must specify at least one metadata_field')
     for field in request.metadata_field:
@@ -118,11 +119,12 @@ class Models:
     return response
 
 
-def _spec_of(
-  request: (
-    get_model_status_pb2.GetModelStatusRequest | get_model_metadata_pb2.GetModelMetadataRequest
-  ),
-) -> model_pb2.ModelSpec:
+def spec_of(request: Any) -> model_pb2.ModelSpec:
+  """The model that a request of any method names.
+
+  Raises:
+    ServingError: INVALID_ARGUMENT, it names none.
+  """
   if not request.HasField('model_spec'):
     raise invalid('Missing ModelSpec')
   return request.model_spec

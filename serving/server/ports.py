@@ -1,6 +1,7 @@
 """The addresses that a server listens on."""
 
 import asyncio
+import contextlib
 import socket
 
 import grpc
@@ -10,6 +11,13 @@ from serving.server.head_timeout import HeadTimeout
 from serving.server.options import StartError
 
 _HEAD_TIMEOUT_S = 30.0
+
+
+def free_ports(count: int) -> list[int]:
+  """Ports that nothing uses now; another process may take one before its server is up."""
+  with contextlib.ExitStack() as stack:
+    sockets = [stack.enter_context(socket.create_server(('', 0))) for _ in range(count)]
+    return [each.getsockname()[1] for each in sockets]
 
 
 def check_free(host: str, port: int) -> None:

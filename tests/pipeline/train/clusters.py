@@ -1,20 +1,17 @@
 """Members of clusters on this machine, for the tests."""
 
 import concurrent.futures
-import contextlib
-import socket
 
 from pipeline.train.cluster import Member
 from pipeline.train.peers import gathered, joined
+from serving.server.ports import free_ports
 
 WAIT_S = 60.0
 
 
 def free_addresses(number):
   """'localhost:port' of ports that nobody uses."""
-  with contextlib.ExitStack() as stack:
-    sockets = [stack.enter_context(socket.create_server(('', 0))) for _ in range(number)]
-    return tuple(f'localhost:{each.getsockname()[1]}' for each in sockets)
+  return tuple(f'localhost:{port}' for port in free_ports(number))
 
 
 def members(number=2):

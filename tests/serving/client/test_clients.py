@@ -23,6 +23,7 @@ from serving.client import (
   VersionStatus,
 )
 from serving.client.retries import Retry
+from serving.server.ports import free_ports
 from tests.serving.server import live
 
 SEEDS, LABELS = [5, -3, 2**40], [0, 1, 2]
@@ -177,7 +178,7 @@ def test_unknown_model(make_client: Callable):
 
 
 def test_nobody_listens(make_client: Callable):
-  address = f'127.0.0.1:{live.free_ports(1)[0]}'
+  address = f'127.0.0.1:{free_ports(1)[0]}'
   client = make_client(address, retry=Retry(max_attempts=2))
   message = rf'{re.escape(address)}: UNAVAILABLE: .*(refused|attempts failed).* Check the'
   with pytest.raises(ServerUnavailableError, match=message):

@@ -6,7 +6,6 @@ import os
 import pathlib
 import queue
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,19 +24,11 @@ from tensorflow_serving.apis import (
   prediction_service_pb2_grpc,
 )
 
+from serving.server.ports import free_ports
+
 NAME = 'digits'
 _TIMEOUT_S = 120
 _MAX_BYTES = 4 * 2**30  # several tensors of the largest size that a short message may stand for
-
-
-def free_ports(count: int) -> list[int]:
-  sockets = [socket.socket() for _ in range(count)]
-  for free in sockets:
-    free.bind(('127.0.0.1', 0))
-  ports = [free.getsockname()[1] for free in sockets]
-  for free in sockets:
-    free.close()
-  return ports
 
 
 class Process:

@@ -21,6 +21,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from pipeline import latents
 from serving.server import gallery
+from serving.server.ports import free_ports
 from tests import chromium
 from tests.serving.server import live
 
@@ -74,7 +75,7 @@ def port(
     (base / name / '3').symlink_to(path)
   config = base / 'models.config'
   config.write_text(live.config(**{name: base / name for name in models}))
-  (free,) = live.free_ports(1)
+  (free,) = free_ports(1)
   flags = ('--port=0', f'--rest_api_port={free}', f'--model_config_file={config}')
   server = live.Process(*flags, '--enable_gallery')
   try:

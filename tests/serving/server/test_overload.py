@@ -17,6 +17,7 @@ from serving.server.inference import Inference
 from serving.server.metrics import Metrics
 from serving.server.models import Models
 from serving.server.options import Options
+from serving.server.ports import free_ports
 from serving.server.servable import Servable
 from serving.server.versions import ModelVersions, Timing
 from tests.serving.server import live
@@ -65,7 +66,7 @@ class Busy:
     served = model_set.ModelSet(models, lambda *_: self.versions, labels_before_versions=False)
     inference = Inference(models, metrics, options)
     self.server = grpc_service.create_server(inference, served, options)
-    (port,) = live.free_ports(1)
+    (port,) = free_ports(1)
     ports.open_grpc(self.server, '127.0.0.1', port, '', None)
     self.channel = grpc.insecure_channel(f'127.0.0.1:{port}')
     self.stub = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)

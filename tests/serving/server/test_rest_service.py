@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from serving.server import inference, metrics, models, ports, rest_api, rest_service
 from serving.server.errors import HTTP_STATUS, ServingError
 from serving.server.options import Options
+from serving.server.ports import free_ports
 from tests.serving.server import live
 
 SEEDS, LABELS = [3, 1, 2**40], [0, 2, 1]
@@ -467,7 +468,7 @@ def slowly(*parts: bytes, **timeouts_s: float) -> bytes:
   """What a server says to a client that sends parts with pauses, and no more."""
   head_timeout_s = timeouts_s.pop('head_timeout_s', 30)
   service = rest_service.RestService(api(), 1, None, **timeouts_s)
-  (port,) = live.free_ports(1)
+  (port,) = free_ports(1)
 
   async def ask() -> bytes:
     runner = service.runner(0)
@@ -588,7 +589,7 @@ class Busy:
   def __init__(self) -> None:
     self.service = rest_service.RestService(self, 1, None)
     self.go, self.begun, self.num_begun = threading.Event(), asyncio.Event(), 0
-    (self.port,) = live.free_ports(1)
+    (self.port,) = free_ports(1)
     self.writers: list[asyncio.StreamWriter] = []
 
   def work(self, method: str, path: str) -> rest_api.Work:

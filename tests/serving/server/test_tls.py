@@ -8,6 +8,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from serving.server import grpc_service, inference, metrics, model_set, models, ports, tls
 from serving.server.config_messages import SSLConfig
 from serving.server.options import Options, StartError
+from serving.server.ports import free_ports
 from tests.serving.server import live
 
 # Made for these tests: they sign for localhost, until 2126.
@@ -77,7 +78,7 @@ def test_port_and_socket_speak_tls(tmp_path: pathlib.Path, verify: bool):
     custom_ca=CERTIFICATE if verify else '',
     client_verify=verify,
   )
-  (port,) = live.free_ports(1)
+  (port,) = free_ports(1)
   targets = f'127.0.0.1:{port}', f'unix:{tmp_path}/socket'
   server = start(port, f'{tmp_path}/socket', tls.credentials(path))
   try:
@@ -112,7 +113,7 @@ def test_incomplete_files(tmp_path: pathlib.Path, fields: dict):
 def test_keys_that_are_none(tmp_path: pathlib.Path):
   path = ssl_config(tmp_path, server_key='no key', server_cert='no certificate')
   with pytest.raises(StartError, match="Can't listen on"):
-    start(live.free_ports(1)[0], '', tls.credentials(path))
+    start(free_ports(1)[0], '', tls.credentials(path))
 
 
 def test_no_file_is_no_tls():
