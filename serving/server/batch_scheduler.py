@@ -40,17 +40,13 @@ class Batch:
 
 
 class Scheduler:
-  """Threads that serve all queues in turn."""
+  """Threads that serve all queues in turn, for as long as the process lives."""
 
   def __init__(self, num_threads: int) -> None:
-    self._changed, self._stopped = threading.Condition(), False
+    self._changed = threading.Condition()
     self._queues: list[Queue] = []
-    self._threads = [
-      threading.Thread(target=self._run, name=f'batches {i}', daemon=True)
-      for i in range(num_threads)
-    ]
-    for thread in self._threads:
-      thread.start()
+    for i in range(num_threads):
+      threading.Thread(target=self._run, name=f'batches {i}', daemon=True).start()
 
   def queue(self, parameters: Parameters, compute: Callable[[list[Task]], None]) -> 'Queue':
     """A new queue; `compute` settles the outputs of its tasks, or raises for all of them."""
@@ -67,28 +63,19 @@ class Scheduler:
     for task in tasks:
       task.outputs.set_exception(ServingError(Code.UNAVAILABLE, 'The model is being unloaded.'))
 
-  def stop(self) -> None:
-    """Ends the threads when they have computed what they began."""
-    with self._changed:
-      self._stopped = True
-      self._changed.notify_all()
-    for thread in self._threads:
-      thread.join()
-
   def _run(self) -> None:
-    while (taken := self._take()) is not None:
-      _process(*taken)
+    while True:
+      _process(*self._take())
 
-  def _take(self) -> tuple['Queue', Batch] | None:
-    """The next batch that may be computed; None at the end."""
+  def _take(self) -> tuple['Queue', Batch]:
+    """Waits for the next batch that may be computed."""
     with self._changed:
-      while not self._stopped:
+      while True:
         for i, queue in enumerate(self._queues):
           if queue.is_due():
             self._queues.append(self._queues.pop(i))  # the others come first next time
             return queue, queue.batches.pop(0)
         self._changed.wait(min((q.wait_s() for q in self._queues if q.batches), default=None))
-    return None
 
 
 class Queue:

@@ -63,11 +63,6 @@ class Loader:
         raise
     return loaded
 
-  def stop(self) -> None:
-    """Ends the threads that compute batches."""
-    if self._scheduler is not None:
-      self._scheduler.stop()
-
   def _saved_model(self, name: str, version: int, path: pathlib.Path) -> Servable:
     start_s, status = time.perf_counter(), 'fail'
     tags = self._options.saved_model_tags.split(',')

@@ -62,12 +62,11 @@ def pool():
 @pytest.fixture
 def batched(pool):  # freed first: it may keep threads of the pool waiting
   """Makes servables that batch; frees them."""
-  schedulers, made = [], []
+  made = []
 
   def make(num_threads: int = 1, **fields) -> Batched:
-    schedulers.append(Scheduler(num_threads))
     parameters = Parameters(num_threads=num_threads, **fields)
-    made.append(Batched(Adder(), schedulers[-1], parameters, Metrics()))
+    made.append(Batched(Adder(), Scheduler(num_threads), parameters, Metrics()))
     return made[-1]
 
   yield make
@@ -75,8 +74,6 @@ def batched(pool):  # freed first: it may keep threads of the pool waiting
     one._inner.go.set()
     one.close(10)
     assert one._inner.freed
-  for scheduler in schedulers:
-    scheduler.stop()
 
 
 def rows(*values: float, width: int = 1) -> dict[str, np.ndarray]:
@@ -285,7 +282,6 @@ def test_defect_does_not_let_anybody_wait():
   scheduler.queue(Parameters(), compute).add([task])
   with pytest.raises(KeyError):
     task.outputs.result(60)
-  scheduler.stop()
 
 
 def test_queues_take_turns():
@@ -310,7 +306,6 @@ def test_queues_take_turns():
   go.set()
   for task in tasks:
     task.outputs.result(60)
-  scheduler.stop()
   assert order == ['one', 'other', 'one', 'one']
 
 
@@ -423,7 +418,6 @@ def test_models_may_have_parameters_of_their_own(
     loaded = loader.load('m', 1, path)
     assert isinstance(loaded, Batched) == bool(own)
     loaded.close()
-  loader.stop()
 
 
 def test_warm_up_and_requests_go_through_the_batcher(saved_model: pathlib.Path):
@@ -439,4 +433,3 @@ def test_warm_up_and_requests_go_through_the_batcher(saved_model: pathlib.Path):
     together['images'], loaded._inner.run(signature, inputs, ['images'])['images']
   )
   loaded.close()
-  loader.stop()

@@ -41,7 +41,6 @@ def start() -> Iterator[Start]:
       answers = inference.Inference(Models(), Metrics(), options)
       loader = loading.Loader(options, answers.metrics)
       served = model_set.ModelSet(answers.models, loader.make, labels_before_versions=False)
-      stack.callback(loader.stop)
       stack.callback(served.stop, 0)
       config = ModelServerConfig()
       for name, path in base_paths.items():

@@ -20,11 +20,7 @@ NUMBER = {'number': np.ones([2, 1], np.float32)}
 
 
 def load(path: pathlib.Path, metrics: Metrics | None = None, **options):
-  loader = loading.Loader(Options(**options), metrics or Metrics())
-  try:
-    return loader.load('m', 1, path)
-  finally:
-    loader.stop()
+  return loading.Loader(Options(**options), metrics or Metrics()).load('m', 1, path)
 
 
 def test_xla_is_off(odd_server: live.Server):
