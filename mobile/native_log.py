@@ -1,4 +1,4 @@
-"""What the converter says on every call, kept from the terminal."""
+"""What C++ libraries say on every call, kept from the terminal."""
 
 import contextlib
 import os

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline import errors
+from pipeline import errors, native_log
 from pipeline.artifacts import storage_errors
 
 _MAX_COUNT, _COLUMNS = 1_000_000, 10
@@ -53,9 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _generate(options: argparse.Namespace) -> None:
-  import tensorflow as tf  # here, so that --help and a wrong flag answer at once
+  # Here, so that --help and a wrong flag answer at once; no log level keeps these imports quiet.
+  with native_log.redirected(pathlib.Path(os.devnull)):
+    import tensorflow as tf
 
-  from pipeline import exports, generator, latents
+    from pipeline import exports, generator, latents
 
   if not 1 <= options.count <= _MAX_COUNT:
     raise errors.ConfigError(

@@ -12,6 +12,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
+from mobile import native_log
 from mobile.bundle import assembly
 from pipeline import artifacts, errors, push
 
@@ -41,7 +42,10 @@ def _write(run_dir: pathlib.Path, out: pathlib.Path) -> None:
   inputs = {stage: run_dir / stage for stage in _STAGES}
   _check(inputs, run_dir)
   try:
-    facts = assembly.assemble(inputs['export_tflite'], inputs['validate'] / 'validation.json', out)
+    with native_log.caught():  # latencies are measured with the interpreter
+      facts = assembly.assemble(
+        inputs['export_tflite'], inputs['validate'] / 'validation.json', out
+      )
   except assembly.BundleError as error:
     raise errors.ArtifactError(str(error)) from error
   except assembly.OccupiedError as error:

@@ -1,6 +1,8 @@
 """A network with one layer that rounds badly: the analysis names it."""
 
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import PIL.Image
@@ -33,10 +35,9 @@ def plant_coarse_steps(generator: tf_keras.Model) -> None:
 
 
 def test_the_command_names_the_layer_that_loses_most(
-  run_dir: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+  run_dir: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ):
-  chart = tmp_path / 'chart.png'
-  assert debug.main([f'--run_dir={run_dir}', '--float_layers=CONV_2D,7', f'--chart={chart}']) == 0
+  assert debug.main([f'--run_dir={run_dir}', '--float_layers=CONV_2D,7']) == 0
   lines = capsys.readouterr().out.splitlines()
   rows = [line.split() for line in lines[1:] if line.endswith(' dB')]
   assert rows[0][1] == 'CONV_2D'
@@ -44,8 +45,17 @@ def test_the_command_names_the_layer_that_loses_most(
   assert losses == sorted(losses, reverse=True)
   whole, mixed = (float(line.split(':')[1].split()[0]) for line in lines[-2:])
   assert mixed > whole + 2
-  with PIL.Image.open(chart) as picture:
+  with PIL.Image.open(run_dir / 'debug' / 'quantization_loss.png') as picture:
     assert len(picture.getcolors()) > 2
+
+
+@pytest.mark.slow
+def test_libraries_say_nothing_on_the_terminal(run_dir: pathlib.Path, tmp_path: pathlib.Path):
+  command = [sys.executable, '-m', 'mobile.debug', f'--run_dir={run_dir}']
+  done = subprocess.run(
+    [*command, f'--chart={tmp_path / "chart.png"}'], capture_output=True, text=True, timeout=300
+  )
+  assert (done.returncode, done.stderr) == (0, '')
 
 
 def pixels(path: pathlib.Path) -> np.ndarray:
@@ -75,6 +85,7 @@ def test_a_file_with_layers_in_float_plays_and_is_nearer_to_float(
     (['--float_layers=NO_SUCH'], '--float_layers=NO_SUCH names no operation'),
     (['--run_dir=nowhere'], 'generator_f32.tflite is missing'),
     (['--out=no/such/folder.tflite'], 'no/such/folder.tflite: No such file or directory'),
+    (['--chart=no/such/chart.png'], 'no/such/chart.png: No such file or directory'),
   ],
 )
 def test_mistakes_are_one_line(

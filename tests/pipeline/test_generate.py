@@ -2,6 +2,8 @@
 
 import json
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import PIL.Image
@@ -69,6 +71,17 @@ def test_folder_has_one_for_each_class(run_dir: pathlib.Path, tmp_path: pathlib.
   assert found == {
     f'pets/{name}.png' for name in ('cat/0', 'cat/1', 'dog/2', 'dog/3', '2/4', '2/5')
   }
+
+
+@pytest.mark.slow
+def test_libraries_say_nothing_on_the_terminal(
+  run_dir: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+  command = [sys.executable, '-m', 'pipeline.generate', f'--run_dir={run_dir}']
+  done = subprocess.run(
+    [*command, f'--out={tmp_path / "all.png"}'], capture_output=True, text=True, timeout=300
+  )
+  assert (done.returncode, done.stderr) == (0, '')
 
 
 def test_without_labels(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:

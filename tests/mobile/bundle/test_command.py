@@ -6,6 +6,8 @@ import io
 import json
 import pathlib
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -63,6 +65,12 @@ def test_a_bundle_has_all_files_and_tells_of_each(command: Command, tmp_path: pa
 def test_it_lies_in_the_run_folder_by_default(command: Command, run: RunFolder):
   assert command(out=None) == (0, '')
   assert {path.name for path in (run.path / 'bundle').iterdir()} == FILES
+
+
+def test_libraries_say_nothing_on_the_terminal(run: RunFolder):
+  command = [sys.executable, '-m', 'mobile.bundle', f'--run_dir={run.path}']
+  done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+  assert (done.returncode, done.stderr) == (0, '')
 
 
 def test_golden_png_shows_what_the_int8_file_draws(command: Command, tmp_path: pathlib.Path):
