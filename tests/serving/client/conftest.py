@@ -17,12 +17,8 @@ def server(
   """The embedded server with version 1 of a model of three classes."""
   base = tmp_path_factory.mktemp('base')
   shutil.copytree(saved_model, base / '1')
-  server = live.Server(base)
-  try:
-    server.wait_for('Serving digits')
+  with live.Server(base) as server:
     yield server
-  finally:
-    server.stop()
 
 
 @pytest.fixture(scope='session')

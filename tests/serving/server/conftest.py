@@ -131,12 +131,8 @@ def base_path(saved_model: pathlib.Path, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope='session')
 def server(base_path: pathlib.Path) -> Iterator[live.Server]:
-  server = live.Server(base_path, '--some_future_flag=7')
-  try:
-    server.wait_for('Serving digits')
+  with live.Server(base_path, '--some_future_flag=7') as server:
     yield server
-  finally:
-    server.stop()
 
 
 @pytest.fixture(scope='session')
@@ -152,16 +148,12 @@ def odd_server(
   config.write_text(live.config(digits=base, examples=example_model))
   monitoring = base / 'monitoring.config'
   monitoring.write_text('prometheus_config { enable: true path: "/metrics" }')
-  server = live.Server(
-    None,
+  flags = (
     f'--model_config_file={config}',
     f'--monitoring_config_file={monitoring}',
     '--rest_api_enable_cors_support',
     '--enable_grpc_healthcheck_service',
   )
-  server.config_file = config
-  try:
-    server.wait_for('Serving digits')
+  with live.Server(None, *flags) as server:
+    server.config_file = config
     yield server
-  finally:
-    server.stop()

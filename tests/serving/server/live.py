@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import Any, Self
 
 import grpc
 import numpy as np
@@ -32,7 +32,10 @@ _MAX_BYTES = 4 * 2**30  # several tensors of the largest size that a short messa
 
 
 class Process:
-  """`python -m serving.server` with flags; its output is read line by line."""
+  """`python -m serving.server` with flags; its output is read line by line.
+
+  As a context it is entered when it serves, and stopped in the end.
+  """
 
   def __init__(self, *flags: str) -> None:
     self._process = subprocess.Popen(
@@ -46,6 +49,17 @@ class Process:
     self._new: queue.Queue[str | None] = queue.Queue()
     self._reader = threading.Thread(target=self._read, daemon=True)
     self._reader.start()
+
+  def __enter__(self) -> Self:
+    try:
+      self.wait_for('Serving')
+    except BaseException:
+      self.stop()
+      raise
+    return self
+
+  def __exit__(self, *_: object) -> None:
+    self.stop()
 
   def _read(self) -> None:
     assert self._process.stdout is not None

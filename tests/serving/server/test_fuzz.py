@@ -83,12 +83,8 @@ def tflite_server(odd_model: pathlib.Path, tmp_path_factory) -> Iterator[live.Se
     str(odd_model), signature_keys=['serving_default', 'rows', 'convolved']
   )
   (path / '1' / tflite_model.FILE).write_bytes(converter.convert())
-  server = live.Server(path, '--prefer_tflite_model')
-  try:
-    server.wait_for('Serving')
+  with live.Server(path, '--prefer_tflite_model') as server:
     yield server
-  finally:
-    server.stop()
 
 
 @hypothesis.given(request_=predict_requests({key: ODD[key] for key in ('rows', 'serving_default')}))

@@ -77,12 +77,8 @@ def port(
   config.write_text(live.config(**{name: base / name for name in models}))
   (free,) = free_ports(1)
   flags = ('--port=0', f'--rest_api_port={free}', f'--model_config_file={config}')
-  server = live.Process(*flags, '--enable_gallery')
-  try:
-    server.wait_for('Serving')
+  with live.Process(*flags, '--enable_gallery'):
     yield free
-  finally:
-    server.stop()
 
 
 @pytest.fixture(params=chromium.SIZES)
