@@ -3,7 +3,9 @@
   python -m mobile.debug --run_dir=runs/quickstart
   python -m mobile.debug --run_dir=runs/quickstart --float_layers=8,TANH --out=mixed.tflite
 
-`mobile.quantization_loss` says what the loss of an operation is. A chart of them is drawn, too.
+The loss of an operation is the mean squared error of the pictures, in grey levels, when that
+operation alone is in int8. Two neighbours both count the rounding of what passes between them, so
+the losses add up to more than that of the whole.
 
 `--out` writes the file with these layers in float32. An app plays it in place of generator.tflite,
 but it is not of the run: neither validated nor in golden.json.
@@ -36,7 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f'{error} (mobile.debug)', file=sys.stderr)
     return 2
   except OSError as error:
-    print(f'{error.filename}: {error.strerror} (mobile.debug). Choose another.', file=sys.stderr)
+    print(
+      f'{error.filename}: {error.strerror} (mobile.debug). Choose another with --chart or --out.',
+      file=sys.stderr,
+    )
     return 2
   return 0
 

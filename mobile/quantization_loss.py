@@ -1,9 +1,4 @@
-"""How much each operation of a generator loses in int8.
-
-The loss of an operation is the mean squared error of the pictures, in grey levels, when that
-operation alone is in int8. Two neighbours both count the rounding of what passes between them, so
-the losses add up to more than that of the whole.
-"""
+"""What the pictures of a generator lose when one operation, or several, are in int8."""
 
 import dataclasses
 from collections.abc import Sequence
