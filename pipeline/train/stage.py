@@ -15,6 +15,7 @@ from pipeline.console import Console
 from pipeline.train import cluster, compilation, devices, numerics, precision, together
 from pipeline.train.agreement import Agreement, lost_worker_named
 from pipeline.train.batches import Batches
+from pipeline.train.choices import Choices
 from pipeline.train.cluster import Member
 from pipeline.train.collapse import CollapseGuard
 from pipeline.train.controller import Controller, wait_share
@@ -89,7 +90,8 @@ def _fit(
   info = dataset.load_info(inputs['ingest'])
   spec = model_spec(config, info)
   spec.save(output / 'model.json')
-  policy, policy_reason = precision.choose(config.precision)
+  choices = Choices(output / 'checkpoints' / 'choices.json')
+  policy, policy_reason = choices.make('precision', lambda: precision.choose(config.precision))
   policy = PRECISIONS[agreement.chiefs(PRECISIONS.index(policy))]
   console.log(f'precision {policy}: {policy_reason}')
   with strategy.scope():
@@ -104,7 +106,7 @@ def _fit(
   else:
     console.log(f'goes on from step {state.steps_done}')
   replicas = strategy.num_replicas_in_sync
-  xla, xla_reason = compilation.choose(spec, config, policy, replicas)
+  xla, xla_reason = choices.make('xla', lambda: compilation.choose(spec, config, policy, replicas))
   xla = bool(agreement.chiefs(xla))
   console.log(f'XLA {"on" if xla else "off"}: {xla_reason}')
   console.log(f'{config.network} on {batches}')

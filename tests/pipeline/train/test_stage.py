@@ -131,6 +131,20 @@ def test_a_lazy_penalty_is_recorded_as_the_mean_of_the_steps_it_came_in(data, tm
   assert three[6] == pytest.approx(one[5], rel=1e-5)
 
 
+def test_a_training_that_goes_on_chooses_as_when_it_began(data, tmp_path):
+  config = settings(network='mlp', precision='auto', xla='auto')
+  with pytest.raises(errors.Interrupted, match='step 4 of 12'):
+    train(config, data, tmp_path, InterruptingConsole(4))
+  path = tmp_path / 'checkpoints/choices.json'
+  made = json.loads(path.read_text())
+  made['xla'] = [not made['xla'][0], 'another hour']  # as the clock may choose the next time
+  path.write_text(json.dumps(made))
+  train(config, data, tmp_path, Console())
+  facts = json.loads((tmp_path / 'training.json').read_text())
+  assert [facts['precision'], facts['precision_reason']] == made['precision']
+  assert [facts['xla'], facts['xla_reason']] == made['xla']
+
+
 def test_a_damaged_list_of_checkpoints_costs_no_step(data, tmp_path, capsys):
   with pytest.raises(errors.Interrupted, match='step 4 of 12'):
     train(settings(network='mlp'), data, tmp_path, InterruptingConsole(4))
