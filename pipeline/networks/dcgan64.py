@@ -53,4 +53,4 @@ def discriminator(spec: ModelSpec) -> tf_keras.Model:
   for filters in (128, 256, 512):
     x = L.LeakyReLU(0.2)(_norm()(parts.conv(spec, filters, 4, 2, **_settings())(x)))
     x = parts.dropout(spec, 0.0, x)
-  return heads.discriminator(spec, images, x)
+  return heads.discriminator(spec, images, x, _weights)

@@ -4,6 +4,9 @@ It is a model of its own, so that features which cost a convolution each are sco
 labels at the price of one. Legend: B batch, F features, K classes.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 import tf_keras
 
@@ -12,15 +15,22 @@ from pipeline.networks.spec import ModelSpec
 
 L = tf_keras.layers
 _HIDDEN = 128  # units that see features and label together
+_Dense = Callable[..., tf_keras.layers.Layer]  # makes a dense layer of so many units
 
 
-def discriminator(spec: ModelSpec, images: tf.Tensor, x: tf.Tensor) -> tf_keras.Model:
+def discriminator(
+  spec: ModelSpec,
+  images: tf.Tensor,
+  x: tf.Tensor,
+  kernel_initializer: Callable[[], Any] = tf_keras.initializers.GlorotUniform,
+) -> tf_keras.Model:
   """Images and what the network's layers make of them, as a model of two parts.
 
   Args:
     spec: of the pair; says how the batch and the label are looked at.
     images: Keras input [B, H, W, C].
     x: [B, h, w, c] or [B, F], computed from `images`.
+    kernel_initializer: makes one for each of the head's kernels.
 
   Returns:
     [B, H, W, C] (, [B]) -> [B], of the layers 'body', [B, H, W, C] -> [B, F], and 'head',
@@ -32,8 +42,12 @@ def discriminator(spec: ModelSpec, images: tf.Tensor, x: tf.Tensor) -> tf_keras.
   if spec.minibatch == 'discrimination':
     x = minibatch.MinibatchDiscrimination()(x)
   body = tf_keras.Model(images, x, name='body')
+
+  def dense(units: int, **settings: Any) -> tf_keras.layers.Layer:
+    return parts.dense(spec, units, kernel_initializer=kernel_initializer(), **settings)
+
   make_head = _HEADS[spec.conditioning] if spec.is_conditional else _one_logit
-  head = make_head(spec, body.output_shape[-1])
+  head = make_head(dense, body.output_shape[-1], spec.num_classes)
   whole_images = tf_keras.Input(spec.image_shape, name='images')
   inputs = [whole_images]
   if spec.is_conditional:
@@ -42,47 +56,48 @@ def discriminator(spec: ModelSpec, images: tf.Tensor, x: tf.Tensor) -> tf_keras.
   return tf_keras.Model(inputs, L.Activation('linear', name='logits')(logits), name='discriminator')
 
 
-def _one_logit(spec: ModelSpec, num_features: int) -> tf_keras.Model:
+def _one_logit(dense: _Dense, num_features: int, num_classes: int) -> tf_keras.Model:
+  del num_classes  # there is no label
   features = tf_keras.Input([num_features])
-  return _head([features], parts.dense(spec, 1)(features))
+  return _head([features], dense(1)(features))
 
 
-def _logit_per_class(spec: ModelSpec, num_features: int) -> tf_keras.Model:
+def _logit_per_class(dense: _Dense, num_features: int, num_classes: int) -> tf_keras.Model:
   """A linear logit a class, of which the label's is taken.
 
   Source: Mescheder et al. 2018, arXiv:1801.04406, appendix D.
   """
   features, labels = _inputs(num_features)
-  indicator = layers.OneHot(spec.num_classes)(labels)
-  logits = L.Multiply()([parts.dense(spec, spec.num_classes)(features), indicator])
+  indicator = layers.OneHot(num_classes)(labels)
+  logits = L.Multiply()([dense(num_classes)(features), indicator])
   return _head([features, labels], logits)
 
 
-def _embedding(spec: ModelSpec, num_features: int) -> tf_keras.Model:
+def _embedding(dense: _Dense, num_features: int, num_classes: int) -> tf_keras.Model:
   """A hidden layer that sees the features and the label. Source: arXiv:1411.1784."""
   features, labels = _inputs(num_features)
-  joined = L.Concatenate()([features, layers.OneHot(spec.num_classes)(labels)])
-  hidden = L.LeakyReLU(0.2)(parts.dense(spec, _HIDDEN)(joined))
-  return _head([features, labels], parts.dense(spec, 1)(hidden))
+  joined = L.Concatenate()([features, layers.OneHot(num_classes)(labels)])
+  hidden = L.LeakyReLU(0.2)(dense(_HIDDEN)(joined))
+  return _head([features, labels], dense(1)(hidden))
 
 
-def _projection(spec: ModelSpec, num_features: int) -> tf_keras.Model:
+def _projection(dense: _Dense, num_features: int, num_classes: int) -> tf_keras.Model:
   """A logit of the features and their product with the label's vector.
 
   Source: Miyato and Koyama 2018, arXiv:1802.05637, eq. 3.
   """
   features, labels = _inputs(num_features)
-  indicator = layers.OneHot(spec.num_classes)(labels)
-  vector = parts.dense(spec, num_features, use_bias=False)(indicator)
+  indicator = layers.OneHot(num_classes)(labels)
+  vector = dense(num_features, use_bias=False)(indicator)
   projected = layers.SumLogits()(L.Multiply()([vector, features]))
-  return _head([features, labels], parts.dense(spec, 1)(features), projected)
+  return _head([features, labels], dense(1)(features), projected)
 
 
-def _auxiliary(spec: ModelSpec, num_features: int) -> tf_keras.Model:
+def _auxiliary(dense: _Dense, num_features: int, num_classes: int) -> tf_keras.Model:
   """A logit without the label, and logits of the classes. Source: arXiv:1610.09585."""
   features = tf_keras.Input([num_features])
-  classes = parts.dense(spec, spec.num_classes, name='classes')(features)
-  logits = layers.SumLogits()(parts.dense(spec, 1)(features))
+  classes = dense(num_classes, name='classes')(features)
+  logits = layers.SumLogits()(dense(1)(features))
   return tf_keras.Model([features], [logits, classes], name='head')
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from pipeline import errors, networks
 from pipeline.config.train import NETWORKS
@@ -126,6 +127,23 @@ def test_weights_are_those_of_the_table(network):
   pair = networks.build(spec(network, (64, 64, 1) if network == 'dcgan64' else (28, 28, 1)))
   found = pair.generator.count_params(), pair.discriminator.count_params()
   assert found == COUNTS[network]
+
+
+@pytest.mark.parametrize('way', ['none', 'embedding', 'projection'])
+def test_initial_weights_of_dcgan64_are_those_of_its_paper(way):
+  tf_keras.utils.set_random_seed(0)
+  classes = 0 if way == 'none' else 5
+  pair = networks.build(spec('dcgan64', (32, 32, 1), classes, conditioning=way))
+  convolutions = [v for v in pair.generator.weights if 'conv' in v.name]
+  kernels = convolutions + [v for v in pair.discriminator.weights if 'kernel' in v.name]
+  assert len(kernels) == 5 + (5 if way == 'none' else 6)
+  for kernel in kernels:
+    np.testing.assert_allclose([np.mean(kernel), np.std(kernel)], [0, 0.02], atol=2e-3)
+  scales = [v for model in (pair.generator, pair.discriminator) for v in model.weights]
+  scales = [v for v in scales if 'gamma' in v.name]
+  assert len(scales) == 4 + 3
+  for scale in scales:
+    np.testing.assert_allclose([np.mean(scale), np.std(scale)], [1, 0.02], atol=6e-3)
 
 
 @each
