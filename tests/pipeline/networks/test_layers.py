@@ -1,5 +1,7 @@
 """Layers against NumPy."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -91,7 +93,7 @@ def test_dropout_rests_outside_training():
 
 def test_minibatch_stddev():
   x = np.random.default_rng(0).normal(size=[6, 2, 3, 4]).astype(np.float32)
-  out = MinibatchStddev()(x).numpy()
+  out = MinibatchStddev()(x, training=True).numpy()
   np.testing.assert_array_equal(out[..., :4], x)
   np.testing.assert_allclose(out[..., 4], np.sqrt(x.var(axis=0) + 1e-8).mean(), rtol=1e-5)
 
@@ -99,7 +101,7 @@ def test_minibatch_stddev():
 def test_minibatch_discrimination():
   x = np.random.default_rng(0).normal(size=[5, 3]).astype(np.float32)
   layer = MinibatchDiscrimination(num_kernels=2, num_dimensions=4)
-  out = layer(x).numpy()
+  out = layer(x, training=True).numpy()
   points = (x @ layer.kernel.numpy()).reshape(5, 2, 4)
   expected = np.zeros([5, 2])
   for i in range(5):
@@ -107,6 +109,59 @@ def test_minibatch_discrimination():
       if i != j:
         expected[i] += np.exp(-np.abs(points[i] - points[j]).sum(axis=-1))
   np.testing.assert_allclose(out, np.concatenate([x, expected], axis=1), rtol=1e-4, atol=1e-5)
+
+
+MINIBATCH_LAYERS = [MinibatchStddev, MinibatchDiscrimination]
+
+
+def some_features(seed):
+  return np.random.default_rng(seed).normal(0, 0.1, [6, 4]).astype(np.float32)
+
+
+@pytest.mark.parametrize('make', MINIBATCH_LAYERS)
+def test_minibatch_layers_follow_training_and_repeat_it_outside(make):
+  layer = make()
+  expected = np.zeros(1)
+  for seed in range(3):
+    appended = layer(some_features(seed), training=True)[:, 4:].numpy()
+    expected = expected + 0.01 * (appended.mean(axis=0) - expected)
+  x = some_features(9)
+  out = layer(x, training=False).numpy()
+  np.testing.assert_array_equal(out[:, :4], x)
+  assert expected.min() > 1e-3
+  np.testing.assert_allclose(out[:, 4:], np.tile(expected, [6, 1]), rtol=1e-4)
+  np.testing.assert_array_equal(layer(x, training=False), out)  # scoring moves nothing
+
+
+@pytest.mark.parametrize('make', MINIBATCH_LAYERS)
+def test_minibatch_layers_score_an_image_whatever_its_batch(make):
+  layer = make()
+  x = some_features(0)
+  layer(x, training=True)
+  alone = np.concatenate([layer(row[None], training=False) for row in x])
+  np.testing.assert_allclose(layer(x, training=False), alone, rtol=1e-6)
+
+
+@pytest.mark.parametrize('make', MINIBATCH_LAYERS)
+def test_minibatch_layers_follow_in_float32_in_a_branch_of_a_replica(make):
+  strategy = tf.distribute.MirroredStrategy(['CPU:0'])
+  x = tf.constant(some_features(0))
+  with strategy.scope():
+    layer = make(dtype='mixed_bfloat16')
+    layer(tf_keras.Input([4]))
+
+  @tf.function(autograph=False)
+  def scored(is_due):
+    branches = [functools.partial(layer, x, training=training) for training in (True, False)]
+    return strategy.run(lambda: tf.cond(is_due, *branches))[:, 4:]
+
+  found = scored(tf.constant(True))
+  assert found.dtype == tf.bfloat16
+  wanted = 0.01 * tf.reduce_mean(tf.cast(found, tf.float32), axis=0)
+  mean = tf.convert_to_tensor(layer.moving_mean.mean)
+  np.testing.assert_allclose(mean, wanted, rtol=0.01)
+  scored(tf.constant(False))
+  np.testing.assert_array_equal(tf.convert_to_tensor(layer.moving_mean.mean), mean)
 
 
 def test_blur_is_the_binomial_filter():

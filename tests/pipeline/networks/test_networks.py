@@ -207,6 +207,22 @@ def test_what_only_training_needs_is_folded_away_and_no_logit_changes(spec):
   )
 
 
+@pytest.mark.parametrize('spec', [s for s in ALL if s.minibatch != 'none'], ids=name_of)
+def test_an_exported_discriminator_scores_an_image_whatever_its_batch(spec):
+  pair = networks.build(spec)
+  images = 0.1 * tf.random.stateless_normal([4, *spec.image_shape], [1, 1])
+  pair.discriminate(images, None, training=True)
+  plain = networks.folded(spec, pair.discriminator)
+  scores = plain(images, training=False)
+  alone = tf.concat([plain(image[None], training=False) for image in images], axis=0)
+  np.testing.assert_allclose(alone, scores, rtol=1e-4, atol=1e-6)
+  np.testing.assert_allclose(
+    scores, pair.discriminate(images, None, training=False), rtol=1e-4, atol=1e-6
+  )
+  [mean] = plain.get_layer('body').non_trainable_weights
+  assert np.max(mean) > 0  # what training has seen
+
+
 def test_the_default_generator_avoids_what_mobile_delegates_compute_wrongly():
   kinds = {type(layer).__name__ for layer in networks.build(spec('digits')).generator.layers}
   assert 'Conv2DTranspose' not in kinds

@@ -103,6 +103,19 @@ def test_a_lazy_penalty_comes_to_the_discriminator_whatever_the_updates(settings
   assert float(metrics['r1_penalty']) > 0
 
 
+@pytest.mark.parametrize('minibatch', ['stddev', 'discrimination'])
+def test_what_a_discriminator_sees_of_its_batches_follows_training(minibatch):
+  spec = dataclasses.replace(SPEC, minibatch=minibatch)
+  means = []
+  for steps in (1, 2):
+    state, metrics, *_ = trained(steps, spec, r1_gamma=1.0, penalty_every_steps=2)
+    assert float(metrics['r1_penalty']) > 0
+    [mean] = state.pair.discriminator.non_trainable_weights
+    means.append(mean.numpy())
+  assert (means[0] > 0).all()
+  assert (means[1] > means[0]).all()
+
+
 def test_weights_are_clipped_after_the_update():
   state, *_ = trained(3, loss='wasserstein', clip_weights=0.01)
   weights = [v.numpy() for v in state.pair.discriminator.trainable_variables]
