@@ -28,8 +28,10 @@ def judge(
     Figures by name. A floor is measured on as many real training images, or on all there are.
   """
   real = Reading(*(part[: len(fake.features)] for part in reals.floor))
+  count = min(len(part.features) for part in (reals.reference, fake, real))
   figures = _with_floor(
-    _distances(reals.reference, fake.features), _distances(reals.reference, real.features)
+    _distances(reals.reference, fake.features, count),
+    _distances(reals.reference, real.features, count),
   )
   figures['frechet_ratio'] = _ratio(
     reals.reference, fake.features[: len(real.features)], figures['frechet_floor']
@@ -42,8 +44,8 @@ def judge(
   return {f'{name}@{feature_net.tag}': value for name, value in figures.items()}
 
 
-def _distances(reference: Reference, features: np.ndarray) -> dict[str, float]:
-  count = len(reference.features)
+def _distances(reference: Reference, features: np.ndarray, count: int) -> dict[str, float]:
+  """Coverage grows with the number of images: it is of `count` of them, fakes or reals."""
   covered, density = coverage.coverage_and_density(reference.features, features[:count])
   return {
     'frechet_distance': frechet.frechet_distance(reference.gaussian, frechet.gaussian(features)),

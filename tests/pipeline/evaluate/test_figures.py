@@ -127,3 +127,12 @@ def test_reference_inside_the_training_images_does_not_count_itself(mnist_net, d
   assert values[f'nearest_train_ratio@{mnist_net.tag}'] == pytest.approx(1, abs=0.1)
   # Halves of 1,500 differ in their classes by chance; 2,000 unmatched images would score 0.73.
   assert values[f'frechet_ratio@{mnist_net.tag}'] == pytest.approx(1, abs=0.22)
+
+
+def test_coverage_and_its_floor_are_of_equally_many_images(mnist_net, digits_reading, digit_reals):
+  few = Reading(*(part[:300] for part in digit_reals.floor))
+  reals = dataclasses.replace(digit_reals, floor=few)
+  values = figures.judge(mnist_net, reals, Reading(*(p[:2500] for p in digits_reading)), None)
+  for name in ('coverage', 'density'):
+    floor = values[f'{name}_floor@{mnist_net.tag}']
+    assert values[f'{name}@{mnist_net.tag}'] == pytest.approx(floor, rel=0.15), name
