@@ -14,7 +14,17 @@ _FRAME_BYTES = 90_000
 _CURVES: tuple[tuple[str, dict[str, str], bool], ...] = (
   ('Losses', {'generator': 'generator_loss', 'discriminator': 'discriminator_loss'}, False),
   ('Logits', {'real': 'real_logit', 'generated': 'fake_logit'}, False),
-  ('Gradient penalties', {'R1, real': 'r1_penalty', 'R2, generated': 'r2_penalty'}, True),
+  (
+    'Gradient penalties',
+    {
+      'R1, real': 'r1_penalty',
+      'R2, generated': 'r2_penalty',
+      'WGAN-GP, between': 'wgan_gp_penalty',
+      'DRAGAN, around real': 'dragan_penalty',
+    },
+    True,
+  ),
+  ('Probability of augmentation', {'probability': 'augment_probability'}, False),
   (
     'Learning rate',
     {'generator': 'generator_learning_rate', 'discriminator': 'discriminator_learning_rate'},
@@ -27,7 +37,12 @@ _CURVES: tuple[tuple[str, dict[str, str], bool], ...] = (
   ),
   ('Steps per second', {'speed': 'steps_per_s'}, False),
 )
-_FROM_ZERO = ('Steps per second', 'Learning rate', 'Diversity, real images = 1')
+_FROM_ZERO = (
+  'Probability of augmentation',
+  'Learning rate',
+  'Diversity, real images = 1',
+  'Steps per second',
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -90,6 +90,24 @@ def test_charts_are_well_formed_and_mark_the_chosen_step(run):
   assert mark
 
 
+@pytest.mark.parametrize(
+  ('key', 'title', 'curve'),
+  [
+    ('wgan_gp_penalty', 'Gradient penalties', 'WGAN-GP, between'),
+    ('dragan_penalty', 'Gradient penalties', 'DRAGAN, around real'),
+    ('augment_probability', 'Probability of augmentation', 'probability'),
+  ],
+)
+def test_what_only_some_trainings_log_is_drawn_there(run, key, title, curve):
+  path = run.inputs['train'] / 'metrics.jsonl'
+  records = [json.loads(line) for line in path.read_text().splitlines()]
+  lines = [json.dumps(record | {key: 0.1 * index}) for index, record in enumerate(records)]
+  path.write_text('\n'.join(lines))
+  told = [chart['aria-label'] for chart in Page(run.html()).all('svg')]
+  [drawn] = [label for label in told if f'{curve} from 0 to 0.9' in label]
+  assert drawn.startswith(f'Line chart of {title} by step:')
+
+
 def test_pictures_are_the_pixels_of_the_artifacts(run):
   page = Page(run.html())
   by_alt = {image['alt']: image for image in page.all('img')}
