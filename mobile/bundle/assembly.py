@@ -99,15 +99,23 @@ def _facts(export: pathlib.Path, validation: pathlib.Path) -> tuple[SelfTest, di
 
 
 def _refuse_others(out: pathlib.Path) -> None:
-  """A folder that is not wholly of a bundle is somebody's."""
+  """A folder that is not wholly of a bundle, by the bundle's own facts, is somebody's."""
   if not out.exists() or (out.is_dir() and not any(out.iterdir())):
     return
   names = {path.name for path in out.iterdir()} if out.is_dir() else set()
-  known = {'README.md', 'golden.png', self_test.FILE, FACTS}
-  others = {name for name in names - known if not name.endswith('.tflite')}
-  if FACTS not in names or others:
+  models = _models(out / FACTS)
+  others = names - {'README.md', 'golden.png', self_test.FILE, FACTS, *models}
+  if not models or others:
     what = f'holds {min(others)}' if others else 'is there'
     raise OccupiedError(f'{out} {what} and is no bundle alone. Choose another folder.')
+
+
+def _models(facts: pathlib.Path) -> list[str]:
+  """Names of the models that the facts of a bundle tell of; none where there are no such facts."""
+  try:
+    return list(json.loads(facts.read_text(encoding='utf-8'))['models'])
+  except (OSError, ValueError, KeyError, TypeError):
+    return []
 
 
 def _durable(folder: pathlib.Path) -> None:

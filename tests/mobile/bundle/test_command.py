@@ -196,11 +196,25 @@ def test_a_folder_of_something_else_is_left_alone(
   assert (tmp_path / 'out' / name).read_text() == 'mine'
 
 
-def test_a_bundle_with_something_of_mine_is_left_alone(command: Command, tmp_path: pathlib.Path):
+@pytest.mark.parametrize('name', ['notes.txt', 'upscaler.tflite'])
+def test_a_bundle_with_something_of_mine_is_left_alone(
+  command: Command, tmp_path: pathlib.Path, name: str
+):
   command()
-  (tmp_path / 'out' / 'notes.txt').write_text('mine')
+  (tmp_path / 'out' / name).write_text('mine')
   code, said = refused(command, tmp_path)
-  assert (code, 'holds notes.txt' in said) == (2, True)
+  assert (code, f'holds {name}' in said) == (2, True)
+  assert (tmp_path / 'out' / name).read_text() == 'mine'
+
+
+@pytest.mark.parametrize('facts', ['mine', '{}', '{"models": 1}'])
+def test_a_file_named_as_the_facts_makes_no_bundle(
+  command: Command, tmp_path: pathlib.Path, facts: str
+):
+  (tmp_path / 'out').mkdir()
+  (tmp_path / 'out' / 'bundle.json').write_text(facts)
+  code, said = refused(command, tmp_path)
+  assert (code, 'is no bundle alone' in said) == (2, True)
 
 
 def test_a_folder_that_can_not_be_made_is_one_line(command: Command, tmp_path: pathlib.Path):
