@@ -57,8 +57,12 @@ export function asGenerator(model: TfliteModel): Generator {
         `The latent has ${latent.length} values, the model takes ${latentSize} (useGenerator).`,
       );
     }
+    const label32 = Int32Array.of(label); // makes 0 of NaN and 1 of 1.5, without a word
+    if (labelInput && label32[0] !== label) {
+      throw new Error(`The label is ${label}, the model takes an int32 (useGenerator).`);
+    }
     const values = inputs.map((tensor) =>
-      tensor === labelInput ? Int32Array.of(label).buffer : latent.slice().buffer,
+      tensor === labelInput ? label32.buffer : latent.slice().buffer,
     );
     const [made] = model.runSync(values);
     if (!made) throw new Error('The model made nothing (useGenerator).');

@@ -40,7 +40,7 @@ const first = generator.generate(whole.subarray(1, 3), 7);
 const second = generator.generate(Float32Array.of(3, 4), 1);
 const unlabelled = asGenerator(
   model('float32', 'uint8', [{name: 'latent', dataType: 'float32', shape: [1, 2]}]),
-).generate(Float32Array.of(3, 4));
+).generate(Float32Array.of(3, 4), NaN);
 const answer = {
   latentSize: generator.latentSize,
   hasLabel: generator.hasLabel,
@@ -50,6 +50,9 @@ const answer = {
   refusals: [
     refusal(() => generator.generate(new Float32Array(3))),
     refusal(() => asGenerator(model('int8', 'int8'))),
+    ...[NaN, 1.5, 2 ** 32].map((label) =>
+      refusal(() => generator.generate(new Float32Array(2), label)),
+    ),
   ],
 };
 console.log(JSON.stringify(answer));

@@ -72,6 +72,10 @@ def test_what_it_does_with_a_model(copy: pathlib.Path):
       'The latent has 3 values, the model takes 2 (useGenerator).',
       'This model takes int8 [1,2], int32 [1] and makes int8 [1,1,3,4] (useGenerator).'
       " Use a bundle's generator.tflite.",
+      *(
+        f'The label is {label}, the model takes an int32 (useGenerator).'
+        for label in ('NaN', '1.5', '4294967296')
+      ),
     ],
   }
 
