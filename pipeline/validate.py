@@ -33,7 +33,7 @@ __all__ = ['Judge', 'Validator', 'failures', 'validate']
 
 failures = comparison.failures
 
-_FIRST_SEED = 4 << 48  # of the images behind the Frechet distance; evaluate's end below it
+_FIRST_SEED = 4 << 48  # of the images behind the Frechet distance; evaluate's begin above them
 _GRID_COLUMNS = 10
 _NAMES = {'saved_model': 'saved_model', 'served': 'server'}  # others are named as their file
 
