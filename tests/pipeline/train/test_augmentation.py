@@ -123,13 +123,29 @@ def test_real_and_generated_images_are_augmented_alike_but_not_the_same():
   np.testing.assert_allclose(real.mean(), fake.mean(), atol=0.02)
 
 
-def test_augmentation_does_not_leak_from_what_the_generator_makes():
-  """What the generator would have to copy, black borders, costs it as much as real images."""
-  x = tf.ones([4000, 16, 16, 1])
-  already = augmentation.augment(x, ['translation'], tf.constant(1.0), tf.constant([9, 9]))
-  seen = views(augment='ada', strength=0.3, augment_operations='translation', loss='hinge')
-  black = [np.mean(seen.of_fake(y).numpy()[:, 0] == -1) for y in (x, already)]
-  assert black[1] > 2 * black[0]  # an augmented look stays visible under augmentation
+def black_share(seen):
+  return np.mean(seen == -1)
+
+
+def spread_of_brightness(seen):
+  return np.std(seen.mean(axis=(1, 2, 3)))
+
+
+@pytest.mark.parametrize('probability', [0.3, 1.0])
+@pytest.mark.parametrize(
+  ('operation', 'trace'),
+  [('translation', black_share), ('cutout', black_share), ('color', spread_of_brightness)],
+)
+def test_augmentation_does_not_leak_from_what_the_generator_makes(operation, trace, probability):
+  """A generator that copied the traces of an augmentation would be seen to have more of them."""
+  x = tf.ones([4000, 16, 16, 3])
+  already = augmentation.augment(x, [operation], tf.constant(probability), tf.constant([9, 9]))
+  seen = views(augment='ada', strength=probability, augment_operations=operation, loss='hinge')
+  real, fake, copied = (
+    trace(images.numpy()) for images in (seen.of_real(x), seen.of_fake(x), seen.of_fake(already))
+  )
+  np.testing.assert_allclose(fake, real, rtol=0.05)
+  assert copied > 1.2 * real
 
 
 def test_instance_noise_fades_on_a_line():
