@@ -238,6 +238,18 @@ def test_residual_maps_begin_small(size, doublings, first):
   assert size >> doublings == first
 
 
+def test_the_residual_pair_reaches_128_pixels_in_colour():
+  pair = networks.build(spec('residual', (128, 128, 3)))
+  latents, _ = inputs(spec('residual'), batch=1)
+  images = pair.generate(latents, None, training=False)
+  assert images.shape == (1, 128, 128, 3)
+  assert np.std(images) > 0
+  maps = [layer.output_shape for layer in pair.generator.layers if layer.name.startswith('add')]
+  sides = [(shape[1], shape[3]) for shape in maps]
+  assert sides == [(8, 128), (16, 64), (32, 32), (64, 32), (128, 32)]
+  assert np.isfinite(pair.discriminate(images, None, training=False)).all()
+
+
 @pytest.mark.parametrize(('network', 'multiple'), [('digits', 4), ('dcgan64', 16)])
 def test_an_image_size_that_a_network_can_not_make_is_refused(network, multiple):
   with pytest.raises(errors.ConfigError, match=f'Choose an --image_size that {multiple} divides'):
