@@ -21,6 +21,8 @@ class GoldenConfig(Checked):
     0.97, 'Share of INT8 samples that the judge reads as it reads golden.', min=0, max=1
   )
   max_int8_frechet_increase: float = setting(
-    0.05, 'Relative increase of the Frechet distance of INT8 over float32 images.', min=0
+    0.05,
+    'Increase of the Frechet distance from float32 to INT8 images, over what evaluate reports.',
+    min=0,
   )
   seed: int = seed_setting()
