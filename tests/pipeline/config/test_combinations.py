@@ -3,7 +3,8 @@
 import pytest
 import tf_keras
 
-from pipeline import combinations, errors, networks
+from pipeline import errors, networks
+from pipeline.config import combinations
 from pipeline.config.train import LOSSES as LOSS_NAMES
 from pipeline.config.train import NETWORKS, TrainConfig
 from pipeline.networks import ModelSpec
