@@ -1,17 +1,25 @@
 """Runs exported models on golden samples, each in a fresh process that knows only files."""
 
+import contextlib
+import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from typing import Any
 
 import numpy as np
 
 # Imported so that a stage that replays depends on the source of what it starts.
 from mobile import replay as tflite_replay
+from pipeline import signals
 from serving import replay as saved_model_replay
 from serving import replay_served
+
+_POLL_S = 0.05
+_GRACE_S = 10.0  # for a replay that is ended: longer than it gives its server
 
 
 class ReplayError(Exception):
@@ -75,11 +83,7 @@ def _run(
   with tempfile.TemporaryDirectory() as folder:
     out = pathlib.Path(folder) / 'out.npz'
     flags = [f'--{name}={path.resolve()}' for name, path in inputs.items()]
-    ended = subprocess.run(
-      [sys.executable, '-m', module, *flags, *more, f'--out={out}'],
-      capture_output=True,
-      check=False,
-    )
+    ended = _ended([sys.executable, '-m', module, *flags, *more, f'--out={out}'])
     if ended.returncode:
       raise ReplayError(f'can not be run: {_reason(ended)}')
     with np.load(out, allow_pickle=False) as arrays:
@@ -90,6 +94,32 @@ def _run(
     if name.endswith('pixels') and name != 'extra_pixels' and outputs[name].shape != wanted:
       raise ReplayError(f'makes pictures of shape {outputs[name].shape}, not {wanted}')
   return outputs
+
+
+def _ended(command: list[str]) -> 'subprocess.CompletedProcess[bytes]':
+  """Runs a command to its end; a signal ends it and what it started, then goes to the caller."""
+  with tempfile.TemporaryFile() as log:
+    with (
+      signals.stop_requested() as stop,
+      subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, process_group=0) as process,
+    ):
+      try:
+        while process.poll() is None and not stop.is_set():
+          time.sleep(_POLL_S)
+      finally:
+        _end_group(process)
+    log.seek(0)
+    return subprocess.CompletedProcess(command, process.returncode, stderr=log.read())
+
+
+def _end_group(process: 'subprocess.Popen[bytes]') -> None:
+  """Ends a process and those of its group, which a crash may have left; gently, then not."""
+  with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+      process.wait(_GRACE_S)
+    finally:
+      os.killpg(process.pid, signal.SIGKILL)
 
 
 def _reason(ended: 'subprocess.CompletedProcess[bytes]') -> str:

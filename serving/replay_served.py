@@ -7,7 +7,9 @@ as version 1 of a model, by TensorFlow Serving where it is installed. It compare
 import argparse
 import pathlib
 import shutil
+import signal
 import tempfile
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from serving import server_process
 from serving.client import Client
 
 _MODEL = 'candidate'
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def replay(saved_model_dir: pathlib.Path, golden: pathlib.Path, binary: str = '') -> dict[str, Any]:
@@ -57,8 +60,17 @@ def _answers(protocol: str, address: str, samples: dict[str, np.ndarray]) -> dic
   return {f'{protocol}_images': images, f'{protocol}_pixels': pixels.reshape(images.shape)}
 
 
+def _stop(number: int, _: FrameType | None) -> None:
+  """Ends the program, and so its server, as an error does; no second signal cuts that short."""
+  for each in _SIGNALS:
+    signal.signal(each, signal.SIG_IGN)
+  raise SystemExit(128 + number)
+
+
 def main() -> None:
   """Command line."""
+  for number in _SIGNALS:
+    signal.signal(number, _stop)
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   for name in ('saved_model_dir', 'golden', 'out'):
     parser.add_argument(f'--{name}', type=pathlib.Path, required=True)

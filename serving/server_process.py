@@ -19,7 +19,7 @@ from serving.server.ports import free_ports
 
 _BINARY = 'tensorflow_model_server'
 _TRIES = 2  # another process may take a port between its choice and its use
-_START_S, _GRACE_S, _POLL_S = 300.0, 30.0, 1.0
+_START_S, _GRACE_S, _POLL_S = 300.0, 5.0, 1.0
 
 
 class ServerProcessError(Exception):
