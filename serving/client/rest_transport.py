@@ -1,13 +1,13 @@
 """REST: a pool of connections that are kept and used again."""
 
 import asyncio
+import os
 import ssl
-import time
 from typing import Any
 
 import httpx
 
-from serving.client import rest_messages
+from serving.client import loop_thread, rest_messages
 from serving.client.errors import ClientError, InvalidRequestError, from_status
 from serving.client.messages import Answer, Request
 from serving.client.tls import Tls
@@ -21,26 +21,26 @@ class RestTransport:
   """Blocking calls."""
 
   def __init__(self, address: str, tls: Tls | None) -> None:
-    self._address = address
-    self._http = httpx.Client(**_arguments(address, tls))
+    self._address, self._tls = address, tls
+    self._open()
 
   def send(self, request: Request, timeout_s: float) -> Answer:
     """See `transports.Transport`."""
-    end_s = time.monotonic() + timeout_s
-    body = bytearray()
-    try:
-      with self._http.stream(**_call(request, timeout_s)) as response:
-        for chunk in response.iter_bytes():
-          body += chunk
-          if time.monotonic() > end_s:  # httpx's timeout is for each part of a reply
-            raise httpx.ReadTimeout('the reply came too slowly')
-    except _FAILURES as error:
-      raise _client_error(error, self._address) from error
-    return _answer(request, response.status_code, bytes(body), self._address)
+    if self._process_id != os.getpid():
+      self._open()
+    call = rest_messages.encode(request)
+    reply = self._thread.run(_exchange(self._http, call, timeout_s, self._address))
+    return _answer(request, reply, self._address)
 
   def close(self) -> None:
     """See `transports.Transport`."""
-    self._http.close()
+    if self._process_id == os.getpid():
+      self._thread.run(self._http.aclose())
+
+  def _open(self) -> None:
+    """The thread and the connections are those of one process; a forked one needs its own."""
+    self._process_id, self._thread = os.getpid(), loop_thread.shared()
+    self._http = httpx.AsyncClient(**_arguments(self._address, self._tls))
 
 
 class AsyncRestTransport:
@@ -52,12 +52,9 @@ class AsyncRestTransport:
 
   async def send(self, request: Request, timeout_s: float) -> Answer:
     """See `transports.Transport`."""
-    try:
-      async with asyncio.timeout(timeout_s):
-        response = await self._http.request(**_call(request, timeout_s))
-    except _FAILURES as error:
-      raise _client_error(error, self._address) from error
-    return _answer(request, response.status_code, response.content, self._address)
+    call = rest_messages.encode(request)
+    reply = await _exchange(self._http, call, timeout_s, self._address)
+    return _answer(request, reply, self._address)
 
   async def close(self) -> None:
     """See `transports.Transport`."""
@@ -78,15 +75,21 @@ def _arguments(address: str, tls: Tls | None) -> dict[str, Any]:
   }
 
 
-def _call(request: Request, timeout_s: float) -> dict[str, Any]:
-  method, url, content = rest_messages.encode(request)
-  return {'method': method, 'url': url, 'content': content, 'timeout': timeout_s}
+async def _exchange(
+  http: httpx.AsyncClient, call: tuple[str, str, bytes], timeout_s: float, address: str
+) -> httpx.Response:
+  method, url, content = call
+  try:
+    async with asyncio.timeout(timeout_s):  # httpx's own is for each part of a reply
+      return await http.request(method, url, content=content, timeout=timeout_s)
+  except _FAILURES as error:
+    raise _client_error(error, address) from error
 
 
-def _answer(request: Request, status: int, body: bytes, address: str) -> Answer:
-  if status == 200:
-    return rest_messages.decode(request, body, address)
-  raise from_status(*rest_messages.error_of(status, body), address)
+def _answer(request: Request, reply: httpx.Response, address: str) -> Answer:
+  if reply.status_code == 200:
+    return rest_messages.decode(request, reply.content, address)
+  raise from_status(*rest_messages.error_of(reply.status_code, reply.content), address)
 
 
 def _client_error(error: Exception, address: str) -> ClientError:

@@ -1,5 +1,9 @@
 import json
+import multiprocessing
+import os
+import signal
 import socket
+import threading
 import time
 
 import pytest
@@ -93,10 +97,14 @@ def test_other_errors_come_at_once(kind, content: bytes, error: type[Exception],
 
 
 @BOTH
-def test_reply_that_comes_by_drops_ends_with_the_time(kind, monkeypatch: pytest.MonkeyPatch):
-  head = b'HTTP/1.1 200 X\r\nContent-Length: 1000000\r\n\r\n'
+@pytest.mark.parametrize(
+  'sent', [b'HTTP/1.1 200 X\r\nSlow: ', b'HTTP/1.1 200 X\r\nContent-Length: 1000000\r\n\r\n']
+)
+def test_reply_that_comes_by_drops_ends_with_the_time(
+  kind, sent: bytes, monkeypatch: pytest.MonkeyPatch
+):
   with small_rest_server.serve() as server:
-    monkeypatch.setattr(server, 'answer', lambda connection: drip(connection, head))
+    monkeypatch.setattr(server, 'answer', lambda connection: drip(connection, sent))
     with (
       make(kind, server, timeout_s=0.5) as client,
       pytest.raises(DeadlineError, match='longer timeout_s'),
@@ -104,11 +112,11 @@ def test_reply_that_comes_by_drops_ends_with_the_time(kind, monkeypatch: pytest.
       client.status()
 
 
-def drip(connection: socket.socket, head: bytes) -> None:
+def drip(connection: socket.socket, sent: bytes) -> None:
   with connection:
     connection.recv(65536)
-    connection.sendall(head)
-    while True:  # until the client has gone
+    connection.sendall(sent)
+    for _ in range(400):  # or until the client has gone
       connection.sendall(b' ')
       time.sleep(0.05)
 
@@ -127,3 +135,30 @@ def test_url_with_a_path(kind):
 def test_no_address(address: str):
   with pytest.raises(InvalidRequestError, match='host:port'):
     Client(address, model_name='m', protocol='rest')
+
+
+def test_a_forked_process_has_connections_of_its_own():
+  with small_rest_server.serve() as server, make(Client, server) as client:
+    client.status()
+    process = multiprocessing.get_context('fork').Process(target=client.status, daemon=True)
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+    client.status()
+  assert server.num_connections == 2
+
+
+def test_a_call_that_is_interrupted_is_given_up(monkeypatch: pytest.MonkeyPatch):
+  given_up = threading.Event()
+
+  def interrupt(connection: socket.socket) -> None:
+    connection.recv(65536)
+    os.kill(os.getpid(), signal.SIGINT)
+    if not connection.recv(65536):
+      given_up.set()
+
+  with small_rest_server.serve() as server, make(Client, server) as client:
+    monkeypatch.setattr(server, 'answer', interrupt)
+    with pytest.raises(KeyboardInterrupt):
+      client.status(timeout_s=600)
+    assert given_up.wait(60)
