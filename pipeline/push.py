@@ -38,6 +38,8 @@ def push(
     _bundle(inputs, output / BUNDLE, console)
   base = pathlib.Path(config.serving_model_dir).expanduser()
   with _storage_errors(base):
+    if config.keep_versions:  # before: a failure afterwards would publish again at each retry
+      serving_push.check_labels(base / config.model_name)
     version, path = serving_push.publish(inputs['export_saved_model'], base, config.model_name)
     removed = serving_push.prune(path.parent, config.keep_versions) if config.keep_versions else []
   facts = {

@@ -4,6 +4,6 @@
 """
 
 from serving.push.publishing import publish, versions
-from serving.push.retention import prune
+from serving.push.retention import check_labels, prune
 
-__all__ = ['prune', 'publish', 'versions']
+__all__ = ['check_labels', 'prune', 'publish', 'versions']

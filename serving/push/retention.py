@@ -4,9 +4,24 @@ import pathlib
 import shutil
 import uuid
 
-from serving.push import labels, publishing
+from serving.push import durable, labels, publishing
 
 _REMOVED = '.removed-'
+
+
+def check_labels(folder: pathlib.Path) -> None:
+  """Fails where `prune` would, while there is no new version yet.
+
+  Args:
+    folder: of a model's versions; the one that holds it is made if it is missing.
+
+  Raises:
+    OSError, ValueError: the labels can't be locked or read.
+  """
+  config_file = folder.parent / labels.FILE
+  durable.make_folder(folder.parent)
+  with labels.locked(config_file):
+    labels.served(config_file, folder.name)
 
 
 def prune(folder: pathlib.Path, keep: int) -> list[int]:

@@ -71,13 +71,26 @@ def test_old_versions_go_but_for_those_with_a_label(
   assert list(serving_push.versions(folder)) == [1, 3, 4]
 
 
-def test_labels_that_can_not_be_read_are_one_line(
+def test_labels_that_can_not_be_read_are_one_line_and_nothing_is_pushed(
   inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path
 ):
-  (tmp_path / 'models').mkdir()
-  (tmp_path / 'models' / labels.FILE).write_text('oops')
-  with pytest.raises(errors.StorageError, match='no configuration of TF Serving'):
+  folder = tmp_path / 'models' / 'digits'
+  run(inputs, tmp_path)
+  (folder.parent / labels.FILE).write_text('oops')
+  with pytest.raises(errors.StorageError, match='no configuration of TF Serving') as caught:
     run(inputs, tmp_path)
+  assert '\n' not in str(caught.value)
+  assert list(serving_push.versions(folder)) == [1]
+
+
+def test_labels_that_can_not_be_locked_are_one_line_and_nothing_is_pushed(
+  inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path
+):
+  (tmp_path / 'models' / 'digits').mkdir(parents=True)
+  (tmp_path / 'models' / f'.{labels.FILE}.lock').mkdir()
+  with pytest.raises(errors.StorageError, match='Is a directory'):
+    run(inputs, tmp_path)
+  assert not serving_push.versions(tmp_path / 'models' / 'digits')
 
 
 def test_failed_gate_is_not_pushed(inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path):
