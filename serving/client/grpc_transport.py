@@ -1,11 +1,13 @@
 """gRPC: one channel, which connects on first use, stays open and reconnects by itself."""
 
+import re
 from typing import Any
 
 import grpc
 
 from serving.client import grpc_messages
 from serving.client.errors import ClientError, from_status
+from serving.client.loopback import is_loopback
 from serving.client.messages import Answer, Request
 from serving.client.tls import Tls
 
@@ -19,6 +21,7 @@ _OPTIONS = [
   ('grpc.initial_reconnect_backoff_ms', 100),
   ('grpc.max_reconnect_backoff_ms', 1_000),
 ]
+_NAME = re.compile(r'(?:ipv[46]:|dns:(?://[^/]*/)?)?(?:\[(.*)\]|([^:/]+))(?::\d+)?')
 
 
 class GrpcTransport:
@@ -68,12 +71,19 @@ class AsyncGrpcTransport:
 
 def _open(library: Any, address: str, tls: Tls | None) -> Any:
   """A channel of `grpc` or `grpc.aio`."""
+  options = [*_OPTIONS, ('grpc.enable_http_proxy', not is_loopback(_host(address)))]
   if tls is None:
-    return library.insecure_channel(address, _OPTIONS)
+    return library.insecure_channel(address, options)
   credentials = grpc.ssl_channel_credentials(
     tls.read('ca_cert'), tls.read('client_key'), tls.read('client_cert')
   )
-  return library.secure_channel(address, credentials, _OPTIONS)
+  return library.secure_channel(address, credentials, options)
+
+
+def _host(address: str) -> str:
+  """Of a name that gRPC resolves; empty if it names no single one."""
+  name = _NAME.fullmatch(address)
+  return (name[1] or name[2] or '') if name else ''
 
 
 def _client_error(error: grpc.RpcError, address: str) -> ClientError:

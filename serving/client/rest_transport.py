@@ -9,6 +9,7 @@ import httpx
 
 from serving.client import loop_thread, rest_messages
 from serving.client.errors import ClientError, InvalidRequestError, from_status
+from serving.client.loopback import is_loopback
 from serving.client.messages import Answer, Request
 from serving.client.tls import Tls
 
@@ -71,7 +72,9 @@ def _arguments(address: str, tls: Tls | None) -> dict[str, Any]:
     'base_url': base_url,
     'headers': {'Content-Type': 'application/json'},
     'limits': _LIMITS,
-    'verify': tls.ssl_context() if tls else True,
+    # Of the environment, proxies do not hold for this machine, but certificates do.
+    'trust_env': not is_loopback(base_url.host),
+    'verify': tls.ssl_context() if tls else httpx.create_ssl_context(),
   }
 
 

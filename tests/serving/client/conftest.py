@@ -51,3 +51,17 @@ def make_client(request: pytest.FixtureRequest, server: live.Server) -> Iterator
 @pytest.fixture
 def client(make_client: Callable) -> Any:
   return make_client()
+
+
+@pytest.fixture
+def proxies(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+  """Names a port of this machine as the proxy of everything."""
+  for name in ('no_proxy', 'no_grpc_proxy', 'grpc_proxy', 'all_proxy'):
+    monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv(name.upper(), raising=False)
+
+  def set_proxies(port: int) -> None:
+    for name in ('http_proxy', 'https_proxy'):
+      monkeypatch.setenv(name, f'http://127.0.0.1:{port}')
+
+  return set_proxies

@@ -15,7 +15,8 @@ from serving.client import (
   ServerUnavailableError,
 )
 from serving.client.retries import Retry
-from tests.serving.client import small_server
+from serving.server.ports import free_ports
+from tests.serving.client import small_rest_server, small_server
 from tests.serving.client.kinds import Awaited
 
 Code = grpc.StatusCode
@@ -91,3 +92,27 @@ def test_server_that_goes_and_comes_back(kind):
       with small_server.serve(port=port):
         client.wait_until_available(60)
         assert client.status()
+
+
+@BOTH
+@pytest.mark.parametrize('host', ['localhost', '127.0.0.1', 'ipv4:127.0.0.1', 'dns:///localhost'])
+def test_no_proxy_stands_before_this_machine(kind, host: str, proxies):
+  proxies(free_ports(1)[0])
+  with (
+    small_server.serve() as server,
+    kind(f'{host}:{server.port}', model_name='m') as client,
+  ):
+    assert client.status()
+
+
+@BOTH
+def test_a_proxy_stands_before_others(kind, proxies):
+  retry = Retry(max_attempts=1)
+  with small_rest_server.serve(None) as proxy:
+    proxies(proxy.port)
+    with (
+      kind('models.example:8500', model_name='m', retry=retry) as client,
+      pytest.raises(ServerUnavailableError),
+    ):
+      client.status()
+  assert proxy.requests[0].startswith(b'CONNECT models.example:8500 HTTP/1.')

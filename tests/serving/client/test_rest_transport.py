@@ -19,6 +19,7 @@ from serving.client import (
   ServerUnavailableError,
 )
 from serving.client.retries import Retry
+from serving.server.ports import free_ports
 from tests.serving.client import small_rest_server
 from tests.serving.client.kinds import Awaited
 from tests.serving.client.small_rest_server import reply
@@ -129,6 +130,29 @@ def test_url_with_a_path(kind):
   ):
     client.status(version=4)
   assert server.requests[0].startswith(b'GET /behind/it/v1/models/a%2Fb/versions/4 HTTP/1.1')
+
+
+@BOTH
+@pytest.mark.parametrize('host', ['localhost', '127.0.0.1'])
+def test_no_proxy_stands_before_this_machine(
+  kind, host: str, proxies, monkeypatch: pytest.MonkeyPatch
+):
+  proxies(free_ports(1)[0])
+  monkeypatch.setenv('all_proxy', 'socks5://127.0.0.1:1')  # httpx needs a package for these
+  with (
+    small_rest_server.serve() as server,
+    kind(f'{host}:{server.port}', model_name='m', protocol='rest') as client,
+  ):
+    assert client.status()
+
+
+@BOTH
+def test_a_proxy_stands_before_others(kind, proxies):
+  with small_rest_server.serve() as proxy:
+    proxies(proxy.port)
+    with kind('models.example:8501', model_name='m', protocol='rest') as client:
+      assert client.status()
+  assert proxy.requests[0].startswith(b'GET http://models.example:8501/v1/models/m HTTP/1.1')
 
 
 @pytest.mark.parametrize('address', ['localhost:85x0', 'http://[::1'])
