@@ -96,10 +96,10 @@ def _answer(request: Request, reply: httpx.Response, address: str) -> Answer:
 
 
 def _client_error(error: Exception, address: str) -> ClientError:
-  """A connection that is refused, or reset before an answer, is like an unavailable server."""
+  """A connection that is refused, or ends before a whole answer, is like an unavailable server."""
   text = str(error) or type(error).__name__
   if isinstance(error, httpx.TimeoutException | TimeoutError):
     return from_status('DEADLINE_EXCEEDED', text, address)
-  if isinstance(error, httpx.NetworkError | ssl.SSLError) or 'without sending a response' in text:
+  if isinstance(error, httpx.NetworkError | ssl.SSLError) or 'without sending' in text:
     return from_status('UNAVAILABLE', text, address)
   return from_status('UNIMPLEMENTED', text, address)  # what came is no HTTP

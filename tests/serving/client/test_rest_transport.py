@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import struct
 import threading
 import time
 
@@ -50,6 +51,25 @@ def test_unavailable_server_is_tried_again(kind, no: bytes | None):
   with small_rest_server.serve(no, no, reply()) as server, make(kind, server) as client:
     assert client.status()
   assert len(server.requests) == 3
+
+
+@BOTH
+@pytest.mark.parametrize('sent', [b'', b'HTTP/1.1 200', reply()[:-1]])
+@pytest.mark.parametrize('linger', [(0, 0), (1, 0)], ids=['closed', 'reset'])
+def test_answer_that_breaks_off_is_asked_for_again(kind, sent: bytes, linger: tuple[int, int]):
+  with small_rest_server.serve() as server, make(kind, server) as client:
+    answer = server.answer
+
+    def break_off(connection: socket.socket) -> None:
+      server.answer = answer
+      with connection:
+        connection.recv(65536)
+        connection.sendall(sent)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', *linger))
+
+    server.answer = break_off
+    assert client.status()[0].version == 3
+  assert len(server.requests) == 1
 
 
 @BOTH
