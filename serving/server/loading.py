@@ -58,7 +58,7 @@ class Loader:
     if self._options.enable_model_warmup:
       try:
         self._warm_up(loaded, path)
-      except ServingError:
+      except Exception:
         loaded.close()
         raise
     return loaded
@@ -84,7 +84,7 @@ class Loader:
       return loaded
     try:
       own = parameters(config_files.read(str(file), BatchingParameters))
-    except ServingError:
+    except Exception:
       loaded.close()
       raise
     return Batched(loaded, self._scheduler, own, self._metrics)

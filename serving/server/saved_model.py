@@ -4,6 +4,7 @@ A version 1 session, because TF Serving runs the same C++ class: equal kernels, 
 no checks of sizes against the signature, which Python's concrete functions would add.
 """
 
+import os
 import pathlib
 from collections.abc import Callable, Sequence
 
@@ -101,7 +102,8 @@ def load(
 
 
 def _load_error(path: pathlib.Path, error: Exception) -> ServingError:
-  if not any((path / f'saved_model.{kind}').exists() for kind in ('pb', 'pbtxt')):
+  files = (path / f'saved_model.{kind}' for kind in ('pb', 'pbtxt'))
+  if not any(map(os.path.exists, files)):  # Path.exists raises where the folder may not be read
     message = f'Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}'
     return ServingError(Code.NOT_FOUND, message)
   if isinstance(error, tf.errors.OpError):

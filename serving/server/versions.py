@@ -177,8 +177,8 @@ class ModelVersions:
     start_s, version.state = time.monotonic(), LOADING
     try:
       servable = self._load_servable(self.name, version.number, path)
-    except ServingError as error:
-      self._note_failure(version, error)
+    except Exception as error:  # counts as a try: one that did not would be tried for ever
+      self._note_failure(version, _load_error(path, error))
       return
     with self._lock:
       version.servable, version.error, version.state = servable, None, AVAILABLE
@@ -233,3 +233,11 @@ class ModelVersions:
   def _all(self) -> list[_Version]:
     with self._lock:
       return [self._versions[number] for number in sorted(self._versions)]
+
+
+def _load_error(path: pathlib.Path, error: Exception) -> ServingError:
+  """Why a version could not be loaded; what no loader foresaw is logged in full."""
+  if isinstance(error, ServingError):
+    return error
+  _log.error('%s could not be loaded', path, exc_info=error)
+  return ServingError(Code.INTERNAL, f'{path} could not be loaded: {error}')

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from serving import warmup
-from serving.server import loading
+from serving.server import loading, saved_model
 from serving.server.errors import ServingError
 from serving.server.metrics import Metrics
 from serving.server.options import Options, StartError
@@ -51,6 +51,12 @@ print(model.run(model.signature('compiled'), {{'number': np.ones([1, 1], np.floa
 def test_tags_choose_the_graph(odd_model: pathlib.Path):
   with pytest.raises(ServingError, match='tags'):
     load(odd_model, saved_model_tags='serve,gpu')
+
+
+def test_folder_that_can_not_be_looked_into_holds_no_model(tmp_path: pathlib.Path):
+  # Root may read all, but nobody a name of this length.
+  with pytest.raises(ServingError, match='NOT_FOUND: Could not find SavedModel'):
+    saved_model.load('m', 1, tmp_path / ('x' * 300))
 
 
 def test_loads_are_counted(odd_model: pathlib.Path, tmp_path: pathlib.Path):

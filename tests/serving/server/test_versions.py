@@ -1,3 +1,4 @@
+import errno
 import pathlib
 import shutil
 import time
@@ -87,6 +88,30 @@ def test_retry_waits_for_its_time(tmp_path: pathlib.Path):
   assert model.loader.events == ['load 1']
   assert model._pause_s() == 1.0  # the look for new versions comes first
   assert 3000 < model._versions[1].retry_at_s - time.monotonic() <= 3600
+
+
+def test_folder_that_can_not_be_read_is_tried_as_often_as_a_broken_one(
+  tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+):
+  def load(name: str, version: int, path: pathlib.Path):
+    raise PermissionError(errno.EACCES, 'Permission denied', str(path))
+
+  (tmp_path / '1').mkdir()
+  timing = versions.Timing(max_retries=1, retry_interval_s=3600)
+  model = versions.ModelVersions('m', tmp_path, load, timing)
+  model.look()
+  model.reconcile()
+  model.reconcile()
+  ((_, state, error),) = model.statuses()
+  assert (state, error.code) == (LOADING, Code.INTERNAL)
+  assert error.message == (
+    f"{tmp_path}/1 could not be loaded: [Errno 13] Permission denied: '{tmp_path}/1'"
+  )
+  assert model._pause_s() == 1.0
+  assert caplog.text.count('Traceback') == 1
+  model._versions[1].retry_at_s = 0
+  model.reconcile()
+  assert model.statuses()[0][1] == END
 
 
 def test_removed_version_gives_way_to_the_one_before(model: Model):
