@@ -87,14 +87,14 @@ class RestApi:
     return json_predict.body(outputs, row=json_predict.is_row(document))
 
   def _classify(self, spec: model_pb2.ModelSpec, document: dict, time_left: TimeLeft) -> bytes:
-    spec.signature_name = json_text.signature_name(document)
+    _name_signature(spec, document)
     request = classification_pb2.ClassificationRequest(
       model_spec=spec, input=json_examples.input_of(document)
     )
     return json_examples.classification_body(self._inference.classify(request, time_left).result)
 
   def _regress(self, spec: model_pb2.ModelSpec, document: dict, time_left: TimeLeft) -> bytes:
-    spec.signature_name = json_text.signature_name(document)
+    _name_signature(spec, document)
     request = regression_pb2.RegressionRequest(
       model_spec=spec, input=json_examples.input_of(document)
     )
@@ -127,14 +127,28 @@ def _spec(match: re.Match) -> model_pb2.ModelSpec:
   if match['label']:
     spec.version_label = _unquote(match['label'])
   if match['version']:
-    if int(match['version'][:20]) >= 2**63:
-      raise invalid(f'Failed to convert version: {match["version"]} to numeric.')
-    spec.version.value = int(match['version'])
+    spec.version.value = _number(match['version'])
   return spec
 
 
+def _name_signature(spec: model_pb2.ModelSpec, document: dict) -> None:
+  try:
+    spec.signature_name = json_text.signature_name(document)
+  except UnicodeEncodeError:
+    raise invalid('JSON Parse error: Invalid encoding in string.') from None
+
+
+def _number(digits: str) -> int:
+  significant = digits.lstrip('0') or '0'  # Python refuses thousands of digits, even zeros
+  if len(significant) > 19 or int(significant) >= 2**63:
+    raise invalid(f'Failed to convert version: {digits} to numeric.')
+  return int(significant)
+
+
 def _unquote(text: str) -> str:
-  return urllib.parse.unquote(text, errors='replace')
+  """A part of a path, in which aiohttp keeps bytes that are no UTF-8 as surrogates."""
+  raw = urllib.parse.unquote_to_bytes(text.encode('utf-8', 'surrogateescape'))
+  return raw.decode('utf-8', 'replace')
 
 
 def _json_of(message: object) -> bytes:
