@@ -24,6 +24,7 @@ class Servable(abc.ABC):
   def __init__(self, name: str, version: int, signatures: Mapping[str, SignatureDef]) -> None:
     self.name, self.version, self.signatures = name, version, signatures
     self._num_users, self._changed = 0, threading.Condition()
+    self._closed = False
 
   def signature(self, name: str) -> SignatureDef:
     """The signature called `name`; '' is the default one.
@@ -74,10 +75,12 @@ class Servable(abc.ABC):
         self._changed.notify_all()
 
   def close(self, timeout_s: float | None = None) -> None:
-    """Frees the model when the last user has left, or cancels them after `timeout_s`."""
+    """Frees the model once, when the last user has left, or cancels them after `timeout_s`."""
     with self._changed:
       self._changed.wait_for(lambda: self._num_users == 0, timeout_s)
-    self.free()
+      closed, self._closed = self._closed, True
+    if not closed:
+      self.free()
 
 
 def check_ranks(signature: SignatureDef, inputs: Arrays, max_rank: int) -> None:

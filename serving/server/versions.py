@@ -1,7 +1,8 @@
 """The versions of one model: found in a folder, loaded, kept and unloaded.
 
 Those that its policy chooses are served. A new one is loaded and warmed up before the old one
-goes; one that can't be loaded is tried again and leaves the old one where it is.
+goes; one that can't be loaded is tried again and leaves the old one where it is. One that goes
+waits for its last request in a thread of its own.
 """
 
 import concurrent.futures
@@ -54,7 +55,7 @@ class _Version:
   number: int
   state: int = START
   error: ServingError | None = None
-  servable: Servable | None = None
+  servable: Servable | None = None  # until it is unloaded
   num_failures: int = 0
   retry_at_s: float = 0.0  # monotonic
   wanted: bool = True
@@ -99,8 +100,7 @@ class ModelVersions:
     self._stop.set()
     self._wake.set()
     for version in self._all():
-      if version.state == AVAILABLE:
-        self._unload(version, max(0.0, deadline_s - time.monotonic()))
+      self._unload(version, max(0.0, deadline_s - time.monotonic()))
 
   @contextlib.contextmanager
   def use(self, number: int | None) -> Iterator[Servable]:
@@ -145,7 +145,7 @@ class ModelVersions:
     """Loads what is wanted and due, then unloads what is not and can be spared."""
     for number, path in sorted(self._wanted.items(), reverse=True):
       version = self._versions.get(number)
-      if version is None or not version.wanted:
+      if version is None or (version.state == END and not version.wanted):
         version = _Version(number)
         with self._lock:
           self._versions[number] = version
@@ -202,22 +202,37 @@ class ModelVersions:
 
   def _retire(self) -> None:
     for version in self._all():
-      version.wanted = version.number in self._wanted
+      # One that begins to go stays unwanted: it is loaded anew when it has gone.
+      stays = version.wanted or version.state == AVAILABLE
+      version.wanted = stays and version.number in self._wanted
     served = [v for v in self._all() if v.state == AVAILABLE]
     can_be_spared = not self._wanted or any(v.wanted for v in served)
     for version in self._all():
       if not version.wanted and version.state in (START, LOADING):
         version.state = END
       if not version.wanted and version.state == AVAILABLE and can_be_spared:
-        self._unload(version, None)
-        _log.info('%s: version %d is unloaded', self.name, version.number)
+        self._begin_to_unload(version)
+
+  def _begin_to_unload(self, version: _Version) -> None:
+    def unload() -> None:
+      self._unload(version, None)
+      _log.info('%s: version %d is unloaded', self.name, version.number)
+      self._wake.set()
+
+    with self._lock:
+      version.state = UNLOADING
+    name = f'unloading {self.name} {version.number}'
+    threading.Thread(target=unload, name=name, daemon=True).start()
 
   def _unload(self, version: _Version, grace_s: float | None) -> None:
     with self._lock:
-      servable, version.servable, version.state = version.servable, None, UNLOADING
-    if servable is not None:
-      servable.close(grace_s)
-    version.state = END
+      servable = version.servable
+      if servable is None:
+        return
+      version.state = UNLOADING
+    servable.close(grace_s)
+    with self._lock:
+      version.servable, version.state = None, END
 
   def _settle_first(self) -> None:
     if self.first.done():
@@ -227,8 +242,9 @@ class ModelVersions:
       if version.state == AVAILABLE:
         self.first.set_result(version.number)
         return
-    if self._wanted and all(v.state == END for v in versions):
-      self.first.set_exception(next(v.error for v in versions[::-1] if v.error))
+    given_up = [v for v in versions if v.wanted and v.state == END]
+    if self._wanted and len(given_up) == len(self._wanted):
+      self.first.set_exception(given_up[-1].error)
 
   def _all(self) -> list[_Version]:
     with self._lock:

@@ -177,11 +177,11 @@ class Server(Process):
       with contextlib.suppress(grpc.RpcError):  # the label is not known yet
         found = self.prediction.Predict(request, _TIMEOUT_S).model_spec.version.value
 
-  def wait_for_states(self, **expected: str) -> None:
+  def wait_for_states(self, name: str = NAME, /, **expected: str) -> None:
     """Waits for states like `v2='AVAILABLE'`."""
     wanted = {int(key[1:]): state for key, state in expected.items()}
     end_s = time.monotonic() + _TIMEOUT_S
-    while (states := self.states()) != wanted:
+    while (states := self.states(name)) != wanted:
       assert time.monotonic() < end_s, (states, self.lines)
       time.sleep(0.05)
 

@@ -1,9 +1,9 @@
 """Stands for TensorFlow: loads marked folders at once, and notes it."""
 
-import contextlib
 import pathlib
 
 from serving.server.errors import Code, ServingError
+from serving.server.servable import Servable
 
 
 class Loader:
@@ -17,18 +17,19 @@ class Loader:
     self.events.append(f'load {version}')
     if not (path / 'good').exists():
       raise ServingError(Code.DATA_LOSS, f'{version} is damaged')
-    return Loader._Loaded(version, self)
+    return Loader._Loaded(name, version, self)
 
-  class _Loaded:
-    def __init__(self, version: int, loader: 'Loader') -> None:
-      self.version, self._loader, self.num_users = version, loader, 0
+  class _Loaded(Servable):
+    def __init__(self, name: str, version: int, loader: 'Loader') -> None:
+      super().__init__(name, version, {})
+      self._loader = loader
 
-    @contextlib.contextmanager
-    def in_use(self):
-      self.num_users += 1
-      yield
-      self.num_users -= 1
+    def run(self, signature, inputs, outputs, deadline_s=None):
+      return inputs
+
+    def free(self) -> None:
+      self._loader.events.append(f'close {self.version}')
 
     def close(self, timeout_s: float | None = None) -> None:
-      self._loader.events.append(f'close {self.version}')
       self._loader.graces_s.append(timeout_s)
+      super().close(timeout_s)

@@ -7,7 +7,7 @@ import pytest
 
 from serving.server import versions
 from serving.server.errors import Code, ServingError
-from serving.server.versions import AVAILABLE, END, LOADING
+from serving.server.versions import AVAILABLE, END, LOADING, UNLOADING
 from tests.serving.server.loader import Loader
 
 
@@ -24,9 +24,17 @@ class Model(versions.ModelVersions):
       if good:
         (self.base / str(number) / 'good').touch()
 
-  def tick(self) -> dict[int, int]:
+  def tick(self, going_on: int | None = None) -> dict[int, int]:
+    """Looks, and waits until all that goes has gone, but for the version `going_on`."""
     self.look()
     self.reconcile()
+    end_s = time.monotonic() + 60
+    while UNLOADING in {state for number, state in self.states().items() if number != going_on}:
+      assert time.monotonic() < end_s, self.states()
+      time.sleep(0.001)
+    return self.states()
+
+  def states(self) -> dict[int, int]:
     return {number: state for number, state, _ in self.statuses()}
 
 
@@ -54,8 +62,8 @@ def test_new_version_is_loaded_before_the_old_one_goes(model: Model):
   assert model.loader.events == ['load 1', 'load 3', 'close 1']
   with model.use(None) as servable:
     assert servable.version == 3
-    assert servable.num_users == 1
-  assert servable.num_users == 0
+    assert servable._num_users == 1
+  assert servable._num_users == 0
 
 
 def test_broken_version_leaves_the_old_one(model: Model):
@@ -88,6 +96,55 @@ def test_retry_waits_for_its_time(tmp_path: pathlib.Path):
   assert model.loader.events == ['load 1']
   assert model._pause_s() == 1.0  # the look for new versions comes first
   assert 3000 < model._versions[1].retry_at_s - time.monotonic() <= 3600
+
+
+def test_version_that_was_not_spared_is_wanted_again_as_it_is(model: Model):
+  model.push(1)
+  model.tick()
+  model.push(2, good=False)
+  model.tick()
+  shutil.rmtree(model.base / '2')
+  assert model.tick() == {2: END, 1: AVAILABLE}
+  assert model.loader.events == ['load 1', 'load 2']
+
+
+def test_request_that_lasts_holds_back_its_own_version_alone(model: Model):
+  model.push(1)
+  model.tick()
+  with model.use(None) as servable:
+    model.push(2)
+    assert model.tick(going_on=1) == {2: AVAILABLE, 1: UNLOADING}
+    model.push(3)
+    assert model.tick(going_on=1) == {3: AVAILABLE, 2: END, 1: UNLOADING}
+    assert servable.version == 1
+    assert model.loader.events == ['load 1', 'load 2', 'load 3', 'close 2']
+  assert model.tick() == {3: AVAILABLE, 2: END, 1: END}
+  assert model.loader.events[-1] == 'close 1'
+
+
+def test_version_is_loaded_anew_when_it_has_gone(model: Model):
+  model.push(1)
+  model.tick()
+  with model.use(None):
+    model.push(2)
+    model.tick(going_on=1)
+    shutil.rmtree(model.base / '2')
+    assert model.tick(going_on=1) == {2: AVAILABLE, 1: UNLOADING}
+  model.tick()
+  assert model.tick() == {2: END, 1: AVAILABLE}
+  assert model.loader.events == ['load 1', 'load 2', 'close 1', 'load 1', 'close 2']
+
+
+def test_stop_ends_the_patience_with_versions_that_go(model: Model):
+  model.push(1)
+  model.tick()
+  with model.use(None):
+    model.push(2)
+    model.tick(going_on=1)
+    model.stop(0)
+    assert model.states() == {2: END, 1: END}
+    assert sorted(model.loader.events) == ['close 1', 'close 2', 'load 1', 'load 2']
+  assert model.loader.graces_s == [None, 0, 0]
 
 
 def test_folder_that_can_not_be_read_is_tried_as_often_as_a_broken_one(
