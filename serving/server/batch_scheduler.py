@@ -102,12 +102,12 @@ class Queue:
       if task.num_rows > limit:
         raise invalid(f'Task size {task.num_rows} is larger than maximum input batch size {limit}')
     with self._changed:
-      before = len(self.batches)
-      new = self._new_batches(tasks)
-      if before + new > self._parameters.max_enqueued_batches:
+      before, most = len(self.batches), self._parameters.max_enqueued_batches
+      if before + self._new_batches(tasks) > most:
         raise ServingError(
           Code.UNAVAILABLE,
-          'The batch scheduling queue to which this task was submitted is full',
+          'The batch scheduling queue to which this task was submitted is full;'
+          f' currently {before} batches enqueued and max_enqueued_batches is {most}',
         )
       for task in tasks:
         self._put(task)

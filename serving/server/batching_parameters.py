@@ -10,6 +10,13 @@ from typing import Any
 
 from serving.server.errors import invalid
 
+_POSITIVE = (
+  'max_batch_size',
+  'max_execution_batch_size',
+  'max_enqueued_batches',
+  'num_batch_threads',
+)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Parameters:
@@ -35,8 +42,10 @@ def parameters(message: Any) -> Parameters:
   size = numbers.get('max_batch_size', Parameters.max_batch_size)
   split = numbers.get('enable_large_batch_splitting', False)
   if split:
-    size = min(size, numbers.get('max_execution_batch_size', size))
-  for key in ('max_batch_size', 'max_enqueued_batches', 'num_batch_threads'):
+    size = _execution_size(size, numbers.get('max_execution_batch_size', size))
+  elif numbers.get('max_enqueued_batches') == 0:
+    numbers['max_enqueued_batches'] = 1  # as TF Serving does, for files that rely on it
+  for key in _POSITIVE:
     if numbers.get(key, 1) < 1:
       raise invalid(f'{key} must be positive; was {numbers[key]}')
   if numbers.get('batch_timeout_micros', 0) < 0:
@@ -60,3 +69,12 @@ def parameters(message: Any) -> Parameters:
     pad_variable_length_inputs=message.pad_variable_length_inputs,
     split_large_requests=split,
   )
+
+
+def _execution_size(max_batch_size: int, max_execution_batch_size: int) -> int:
+  if max_execution_batch_size > max_batch_size:
+    raise invalid(
+      'When enable_large_batch_splitting is true, input_batch_size_limit must be greater than or'
+      f' equal to max_execution_batch_size. {max_batch_size} < {max_execution_batch_size}'
+    )
+  return max_execution_batch_size

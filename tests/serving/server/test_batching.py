@@ -201,7 +201,10 @@ def test_full_queue_is_unavailable(batched, pool):
   wait_for_tasks(model, 2)
   code, text = code_and_text(ask(pool, model, rows(9)))
   assert code is Code.UNAVAILABLE
-  assert text.startswith('The batch scheduling queue to which this task was submitted is full')
+  assert text == (
+    'The batch scheduling queue to which this task was submitted is full;'
+    ' currently 2 batches enqueued and max_enqueued_batches is 2'
+  )
   model._inner.go.set()
   assert [one.result(60)['sum'][0, 0] for one in waiting] == [0, 1]
 
@@ -371,6 +374,7 @@ def test_parameters():
     max_batch_size { value: 8 } enable_large_batch_splitting { value: true }
     max_execution_batch_size { value: 4 }
   """) == Parameters(max_batch_size=4, split_large_requests=True)
+  assert read('max_enqueued_batches { value: 0 }') == Parameters(max_enqueued_batches=1)
 
 
 @pytest.mark.parametrize(
@@ -379,6 +383,21 @@ def test_parameters():
     ('max_batch_size { value: 0 }', 'max_batch_size must be positive; was 0'),
     ('num_batch_threads { value: -1 }', 'num_batch_threads must be positive; was -1'),
     ('batch_timeout_micros { value: -1 }', 'batch_timeout_micros must be non-negative; was -1'),
+    ('max_enqueued_batches { value: -1 }', 'max_enqueued_batches must be positive; was -1'),
+    (
+      'enable_large_batch_splitting { value: true } max_enqueued_batches { value: 0 }',
+      'max_enqueued_batches must be positive; was 0',
+    ),
+    (
+      'enable_large_batch_splitting { value: true } max_execution_batch_size { value: 0 }',
+      'max_execution_batch_size must be positive; was 0',
+    ),
+    (
+      'max_batch_size { value: 8 } enable_large_batch_splitting { value: true }'
+      ' max_execution_batch_size { value: 9 }',
+      'When enable_large_batch_splitting is true, input_batch_size_limit must be greater than or'
+      ' equal to max_execution_batch_size. 8 < 9',
+    ),
     (
       'max_batch_size { value: 8 } allowed_batch_sizes: 4',
       'Last entry in allowed_batch_sizes must match max_batch_size; last entry was 4; expected 8',
