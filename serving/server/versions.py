@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import logging
 import pathlib
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -79,9 +80,11 @@ class ModelVersions:
     self._wanted: Folders = {}
     self._versions: dict[int, _Version] = {}
     self._lock = threading.Lock()
-    self._stop, self._wake = threading.Event(), threading.Event()
+    self._stop = threading.Event()
+    # What the thread is woken by: whether it may mean other folders than before.
+    self._news: queue.SimpleQueue[bool] = queue.SimpleQueue()
     self._thread = threading.Thread(target=self._run, name=f'versions of {name}', daemon=True)
-    self._trouble, self._configured = '', False
+    self._trouble = ''
 
   def start(self) -> None:
     """Begins to look; `first` then tells the first version served, or why there will be none."""
@@ -92,13 +95,12 @@ class ModelVersions:
     if self._choose is none and self.first.done():
       self.first = concurrent.futures.Future()  # the model was taken out and comes back
     self._base_path, self._choose = base_path, choose
-    self._configured = True
-    self._wake.set()
+    self._news.put(True)
 
   def stop(self, deadline_s: float) -> None:
     """Unloads everything; requests that last until `deadline_s`, monotonic, are cancelled."""
     self._stop.set()
-    self._wake.set()
+    self._news.put(False)
     for version in self._all():
       self._unload(version, max(0.0, deadline_s - time.monotonic()))
 
@@ -163,10 +165,14 @@ class ModelVersions:
         self.reconcile()
       except Exception:  # a defect must not end the watch: later versions may go well
         _log.exception('%s: could not follow its folder', self.name)
-      self._wake.wait(self._pause_s())
-      self._wake.clear()
-      looking = self._timing.poll_s > 0 or (self._configured and self._timing.poll_s == 0)
-      self._configured = False
+      looking = self._wait()
+
+  def _wait(self) -> bool:
+    """Waits for news, a new try or the next look; returns whether it is time to look."""
+    try:
+      return self._news.get(timeout=self._pause_s()) and self._timing.poll_s >= 0
+    except queue.Empty:
+      return self._timing.poll_s > 0
 
   def _pause_s(self) -> float | None:
     due_s = [v.retry_at_s - time.monotonic() for v in self._all() if v.state == LOADING]
@@ -217,7 +223,7 @@ class ModelVersions:
     def unload() -> None:
       self._unload(version, None)
       _log.info('%s: version %d is unloaded', self.name, version.number)
-      self._wake.set()
+      self._news.put(False)
 
     with self._lock:
       version.state = UNLOADING

@@ -1,7 +1,11 @@
 import errno
+import logging
 import pathlib
 import shutil
+import threading
 import time
+import types
+from collections.abc import Callable
 
 import pytest
 
@@ -256,3 +260,52 @@ def test_thread_looks_once_or_never(tmp_path: pathlib.Path, poll_s: int):
   model._thread.join(10)
   assert not model._thread.is_alive()
   assert model.loader.events == (['load 1', 'close 1'] if poll_s == 0 else [])
+
+
+def wait_until(condition: Callable[[], bool], what: str = '') -> None:
+  end_s = time.monotonic() + 20
+  while not condition():
+    assert time.monotonic() < end_s, what
+    time.sleep(0.001)
+
+
+def test_no_configuration_is_missed(
+  tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+  """Whatever line the thread runs when one arrives; tries of a broken version keep it going."""
+  caplog.set_level(logging.CRITICAL)
+  model = Model(tmp_path, poll_s=0, max_retries=10**6, retry_interval_s=0.001)
+  lines: set[int] = set()
+  arriving: dict[int, pathlib.Path] = {}  # line -> folder to follow
+
+  def trace(frame: types.FrameType, event: str, _: object):
+    if frame.f_code.co_filename != versions.__file__:
+      return None
+    if event == 'line':
+      lines.add(frame.f_lineno)
+      if frame.f_lineno in arriving:
+        model.configure(arriving.pop(frame.f_lineno), dict)
+    return trace
+
+  def follow(line: int) -> None:
+    folder = tmp_path / f'line {line}'
+    (folder / '1').mkdir(parents=True)
+    (folder / str(line)).mkdir()
+    (folder / str(line) / 'good').touch()
+    arriving[line] = folder
+    wait_until(lambda: model.states().get(line) == AVAILABLE, f'line {line}')
+
+  model.push(1, good=False)
+  model.push(2)
+  model.configure(tmp_path, dict)
+  monkeypatch.setattr(threading, '_trace_hook', trace)
+  model.start()
+  try:
+    wait_until(lambda: len(model.loader.events) > 6)
+    lines.clear()  # of the start, which do not come again
+    wait_until(lambda: len(model.loader.events) > 12)
+    for line in sorted(lines):
+      follow(line)
+  finally:
+    model.stop(0)
+    model._thread.join(20)
