@@ -144,9 +144,10 @@ def test_a_seed_and_a_label_give_the_picture_of_the_server(browser: WebDriver, p
 
 
 @pytest.mark.slow
-def test_two_seeds_are_the_ends_of_a_way(browser: WebDriver, port: int):
-  fill(browser, label=1, seed=5, second=9, count=8)
-  for index, seed in ((0, 5), (7, 9)):
+@pytest.mark.parametrize('second', [9, 0])
+def test_two_seeds_are_the_ends_of_a_way(browser: WebDriver, port: int, second: int):
+  fill(browser, label=1, seed=5, second=second, count=8)
+  for index, seed in ((0, 5), (7, second)):
     apart = pixels(browser, index).astype(int) - of_server(port, seed, 1)
     assert np.abs(apart).max() <= 1
   assert np.abs(pixels(browser, 4).astype(int) - pixels(browser, 0)).max() > 1
