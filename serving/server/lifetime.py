@@ -25,7 +25,7 @@ from serving.server.rest_service import RestService
 from serving.server.stop import Stop
 
 # For requests that run when the server is told to stop. Kubernetes allows 30 unless told, and
-# configs/serving/kubernetes/deployment.yaml 55.
+# configs/serving/kubernetes/deployment.yaml 45.
 _GRACE_S = 20.0
 _CANCEL_S = 1.0  # for those that took longer to be given up
 _METRICS_PATH = '/monitoring/prometheus/metrics'

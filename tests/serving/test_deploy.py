@@ -40,7 +40,8 @@ def test_the_model_is_where_the_volumes_put_it():
   (container,) = manifests()['Deployment']['spec']['template']['spec']['containers']
   assert '/models' in [mount['mountPath'] for mount in container['volumeMounts']]
   assert './serving_models:/models:ro' in compose()['services']['serving']['volumes']
-  assert container['readinessProbe']['httpGet']['path'] == f'/v1/models/{model.name}'
+  # The status alone is answered as long as any version is known, the metadata by one that serves.
+  assert container['readinessProbe']['httpGet']['path'] == f'/v1/models/{model.name}/metadata'
 
 
 def test_prometheus_asks_where_the_server_answers():
@@ -59,6 +60,24 @@ def test_both_ways_pass_files_that_are_mounted():
     files = re.findall(r'/config/(\S+)', ' '.join(arguments))
     assert sorted(files) == sorted(generated[0]['files'])
     assert all((CONFIGS / name).is_file() for name in files)
+
+
+def test_both_ways_start_the_server_alike_and_a_signal_ends_it():
+  """It has no handler of SIGTERM: as process 1 it would not end, and the image's shell hides it."""
+  pod = manifests()['Deployment']['spec']['template']['spec']
+  (container,) = pod['containers']
+  serving = compose()['services']['serving']
+  assert container['command'] == serving['entrypoint'] == ['tensorflow_model_server']
+  assert set(container['args']) == {*serving['command'], '--enable_grpc_healthcheck_service'}
+  assert {'--port=8500', '--rest_api_port=8501'} <= set(serving['command'])
+  assert pod['shareProcessNamespace']
+  assert serving['init']
+
+
+def test_an_hour_is_enough_for_the_first_version():
+  (container,) = manifests()['Deployment']['spec']['template']['spec']['containers']
+  probe = container['startupProbe']
+  assert probe['periodSeconds'] * probe['failureThreshold'] == 3600
 
 
 def test_all_manifests_are_applied():
