@@ -159,3 +159,20 @@ def test_health_of_an_unknown_service(odd_server: live.Server):
 )
 def test_channel_arguments(text: str, pairs: list):
   assert grpc_service._channel_arguments(text) == pairs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('tls', [True, False])
+def test_flags_of_a_real_server(base_path: pathlib.Path, tmp_path: pathlib.Path, tls: bool):
+  config = ssl_config(tmp_path, server_key=KEY, server_cert=CERTIFICATE)
+  flags = ['--enable_grpc_healthcheck_service', f'--grpc_socket_path={tmp_path}/socket']
+  connect = grpc.insecure_channel
+  if tls:
+    flags.append(f'--ssl_config_file={config}')
+    connect = secure
+  with live.Server(base_path, *flags) as server:
+    for target in (f'127.0.0.1:{server.grpc_port}', f'unix:{tmp_path}/socket'):
+      assert check(connect(target)) == 'SERVING'
+      with pytest.raises(grpc.RpcError):
+        check((grpc.insecure_channel if tls else secure)(target))
+    assert server.rest(f'/v1/models/{live.NAME}')[0] == 200  # never TLS
