@@ -120,7 +120,7 @@ def assert_same_training(train, expected):
     assert sorted(path.name for path in (train / folder).iterdir()) == names
     for name in names:
       assert (train / folder / name).read_bytes() == (expected / folder / name).read_bytes(), name
-  assert len([*(train / 'checkpoints').iterdir()]) == 5  # the index and two pairs: nothing torn
+  assert len([*(train / 'checkpoints').iterdir()]) == 6  # choices, index, two pairs: nothing torn
 
 
 @pytest.mark.slow

@@ -8,10 +8,12 @@ from ai_edge_litert.interpreter import Interpreter
 from mobile import latency, model_files
 
 
+@pytest.mark.parametrize(('longest_s', 'rounds'), [(60.0, 2), (0.0, 1)])
 def test_every_file_has_a_time_and_they_take_turns(
-  bundle: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+  longest_s: float, rounds: int, bundle: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ):
   monkeypatch.setattr(latency, '_ROUNDS', 2)
+  monkeypatch.setattr(latency, '_LONGEST_S', longest_s)
   calls: list[Interpreter] = []
   invoke = Interpreter.invoke
 
@@ -26,4 +28,4 @@ def test_every_file_has_a_time_and_they_take_turns(
   assert min(times.values()) > 0
   first, second = calls[:2]
   turns = [call for call, before in zip(calls, [None, *calls], strict=False) if call is not before]
-  assert turns == [first, second] * 3  # one picture each to warm up, and two rounds
+  assert turns == [first, second] * (1 + rounds)  # one picture each to warm up
