@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -192,6 +193,15 @@ def test_a_forked_process_has_connections_of_its_own():
   assert server.num_connections == 2
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+  """Ctrl-C raises, also where whoever runs the tests has it ignored."""
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  yield
+  signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures('interruptible')
 def test_a_call_that_is_interrupted_is_given_up(monkeypatch: pytest.MonkeyPatch):
   given_up = threading.Event()
 
