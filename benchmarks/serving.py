@@ -3,12 +3,15 @@
   python -m benchmarks.serving --model_dir=serving_models/digits
 
 The newest version in --model_dir is served by a process of its own; requests are sent from this
-one, by turns with direct calls. Requests are prepared and answers left undecoded, because it is the
-server that is measured; still, on two cores client and server share them. Latencies are medians.
+one, 100 after each other by turns with as many direct calls. Requests are prepared, answers left
+undecoded, and REST is spoken through the standard library, because it is the server that is
+measured; still, on two cores client and server share them. Latencies are medians.
 """
 
 import argparse
 import asyncio
+import contextlib
+import http.client
 import json
 import os
 import pathlib
@@ -24,7 +27,6 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 import aiohttp
 import grpc
-import httpx
 import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
@@ -41,6 +43,7 @@ max_enqueued_batches { value: 1000 }
 num_batch_threads { value: 2 }
 """
 _JSON_ROWS, _REQUESTS, _IMPORTS = 1000, 2000, 5
+_IN_A_ROW = 100  # calls of one kind, before those of the next
 
 
 def main() -> None:
@@ -96,16 +99,17 @@ def _print_json_rate(model: tf.Module) -> None:
 def _print_latency(model: tf.Module, name: str, server: server_process.Server, number: int) -> None:
   """One client, one image, beside the call itself."""
   call, inputs = _direct(model, 1)
+  connection = http.client.HTTPConnection(server.rest_address, timeout=_TIMEOUT_S)
   with (
     grpc.insecure_channel(server.grpc_address) as channel,
-    httpx.Client(base_url=f'http://{server.rest_address}') as http,
+    contextlib.closing(connection),
   ):
     predict, message = channel.unary_unary(_PREDICT), _message(name, 1)
     path, body = f'/v1/models/{name}:predict', _body(1)
     runs = {
       'bare': lambda: call(**inputs)['image_bytes'].numpy(),
       'gRPC': lambda: predict(message, timeout=_TIMEOUT_S),
-      'REST': lambda: http.post(path, content=body).raise_for_status(),
+      'REST': lambda: _post(connection, path, body),
     }
     times = _by_turns(runs, number)
   bare_ms = 1e3 * statistics.median(times['bare'])
@@ -207,15 +211,21 @@ def _inputs(num_images: int) -> dict[str, list[int]]:
   return {'seed': list(range(num_images)), 'label': [_LABEL] * num_images}
 
 
+def _post(connection: http.client.HTTPConnection, path: str, body: bytes) -> None:
+  connection.request('POST', path, body)
+  with connection.getresponse() as reply:
+    text = reply.read()
+  if reply.status != http.HTTPStatus.OK:
+    raise RuntimeError(f'{path}: {reply.status} {text!r}')
+
+
 def _by_turns(runs: dict[str, Callable[[], object]], number: int) -> dict[str, list[float]]:
-  """Seconds of each call, after ten that warm up."""
-  for run in runs.values():
-    for _ in range(10):
-      run()
+  """Seconds of each call, in blocks; the first block, and the first call of each, warm up."""
   times: dict[str, list[float]] = {key: [] for key in runs}
-  for _ in range(number):
+  for block in range(1 + number // _IN_A_ROW):
     for key, run in runs.items():
-      times[key].append(_seconds(run))
+      seconds = [_seconds(run) for _ in range(1 + _IN_A_ROW)]
+      times[key] += seconds[1:] if block else []
   return times
 
 
