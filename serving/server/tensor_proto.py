@@ -44,7 +44,7 @@ def to_array(name: str, proto: tensor_pb2.TensorProto) -> np.ndarray:
   """
   try:
     sizes = _checked_sizes(proto)
-    if proto.dtype in _NUMBERS:
+    if proto.dtype in _NUMBERS and not proto.tensor_content:  # which comes before typed values
       field, dtype = _NUMBERS[proto.dtype]
       values = getattr(proto, field)
       if values and len(values) == math.prod(sizes):  # as make_ndarray, in a third of its time

@@ -31,6 +31,14 @@ def test_round_trip_without_tensor_content(array: np.ndarray):
   np.testing.assert_array_equal(tf.io.parse_tensor(proto.SerializeToString(), read.dtype), array)
 
 
+@pytest.mark.parametrize(('dtype', 'field'), [('float32', 'float_val'), ('int64', 'int64_val')])
+def test_tensor_content_comes_before_typed_values(dtype: str, field: str):
+  array = np.array([1, 2], dtype)
+  proto = tensor_proto.to_proto(array, as_content=True)
+  getattr(proto, field).extend([3, 4])
+  np.testing.assert_array_equal(tensor_proto.to_array('x', proto), array)
+
+
 def test_values_are_in_typed_fields():
   proto = tensor_proto.to_proto(np.array([[1.5, -2.0]], np.float32))
   assert list(proto.float_val) == [1.5, -2.0]
