@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import math
 import os
 import pathlib
 import statistics
@@ -222,7 +223,7 @@ def _post(connection: http.client.HTTPConnection, path: str, body: bytes) -> Non
 def _by_turns(runs: dict[str, Callable[[], object]], number: int) -> dict[str, list[float]]:
   """Seconds of each call, in blocks; the first block, and the first call of each, warm up."""
   times: dict[str, list[float]] = {key: [] for key in runs}
-  for block in range(1 + number // _IN_A_ROW):
+  for block in range(1 + math.ceil(number / _IN_A_ROW)):
     for key, run in runs.items():
       seconds = [_seconds(run) for _ in range(1 + _IN_A_ROW)]
       times[key] += seconds[1:] if block else []

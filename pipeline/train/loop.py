@@ -139,8 +139,7 @@ class TrainLoop:
     """Calls `update`, but not while the discriminator warms up."""
     warm_up = self._config.discriminator_warmup_steps
     if warm_up:
-      name = 'generator_loss'
-      tf.cond(self._state.step < warm_up, lambda: 0.0, lambda: update()[name])
+      tf.cond(self._state.step < warm_up, lambda: 0.0, lambda: update()['generator_loss'])
     else:
       update()
 

@@ -12,9 +12,10 @@ import tf_keras
 from pipeline import networks
 from pipeline.config.train import TrainConfig
 from pipeline.networks import ModelSpec, layers
-from pipeline.train import penalties, random
+from pipeline.train import random
 from pipeline.train.random import Draw
 from pipeline.train.step import GradientStep, to_model_range
+from tests.pipeline.train.points import penalty_points
 
 L = tf_keras.layers
 SHAPE, BATCH, UNITS, WEIGHT = (3, 3, 1), 4, 5, 3.0
@@ -77,12 +78,7 @@ def test_a_penalty_teaches_its_gradient_times_its_weight(pair, setting, points, 
   real, key = to_model_range(PIXELS), DRAW.key(random.PENALTY_POINTS)
   latents = random.normal([BATCH, 2], DRAW.key(random.LATENTS))
   fake = pair.generate(latents, None, training=True)
-  at = {
-    'real': real,
-    'fake': fake,
-    'between': penalties.between(real, fake, key),
-    'around': penalties.around(real, key),
-  }[points]
+  at = penalty_points(real, fake, key)[points]
   flat = at.numpy().reshape(BATCH, -1).astype(np.float64)
   weights = [weight.numpy().astype(np.float64) for weight in pair.discriminator.trainable_variables]
   expected = differences(lambda w: WEIGHT * penalty(gradient_norms(w, flat)).mean(), weights)

@@ -9,12 +9,13 @@ import tensorflow as tf
 from pipeline import networks
 from pipeline.config.train import TrainConfig
 from pipeline.networks import ModelSpec
-from pipeline.train import penalties, random
+from pipeline.train import random
 from pipeline.train import step as steps
 from pipeline.train.losses import LOSSES
 from pipeline.train.random import Draw
 from pipeline.train.step import GradientStep, to_model_range
 from pipeline.train.terms import wrong_labels
+from tests.pipeline.train.points import penalty_points
 
 SPEC = ModelSpec(
   network='digits',
@@ -130,12 +131,7 @@ def test_each_gradient_penalty_is_taken_at_its_points(
   latents = tf.random.stateless_normal([BATCH, 4], draw().key(random.LATENTS))
   fake = pair.generate(latents, labels, training=True)
   key = draw().key(random.PENALTY_POINTS)
-  at = {
-    'real': real,
-    'fake': fake,
-    'between': penalties.between(real, fake, key),
-    'around': penalties.around(real, key),
-  }[points]
+  at = penalty_points(real, fake, key)[points]
   norms = np.linalg.norm(image_gradients(pair, at, labels).numpy().reshape(BATCH, -1), axis=1)
   settings = {'r1_gamma': 0.0, 'penalty_every_steps': 1} | {setting: 3.0}
   generator, _, metrics = gradients(pair, **settings)
