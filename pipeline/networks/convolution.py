@@ -1,7 +1,8 @@
 """Convolutions as usual, trained in ways that are quick on a CPU.
 
-oneDNN takes three times as long for a convolution's weight gradient as for the convolution, ten
-times for some shapes; as products of matrices it takes as long. benchmarks/NOTES.md has figures.
+In bfloat16 oneDNN takes three times as long for a convolution's weight gradient as for the
+convolution, ten times for some shapes; as products of matrices it takes as long. In float32 oneDNN
+is the quicker one. benchmarks/NOTES.md has figures.
 Outside training, and on a GPU, the layers are those of Keras.
 
 Legend: B batch, H x W map, C channels, k kernel size, s stride; primes mark the output's.
@@ -15,6 +16,7 @@ import tf_keras
 _WIDE = 128  # channels from which products of matrices make the quicker weight gradient
 _NARROW = 4  # channels up to which all of a convolution is quicker as one product
 _LARGE = 4  # kernel size from which either is worth it
+_BY_PRODUCTS = (tf.bfloat16,)  # types of which products make the quicker weight gradient
 
 
 class Conv2D(tf_keras.layers.Conv2D):
@@ -64,7 +66,7 @@ def convolve(images: tf.Tensor, kernel: tf.Tensor, stride: int, padding: str) ->
   """
   if _on_cpu() and stride == 1 and kernel.shape[3] <= _NARROW and kernel.shape[0] >= _LARGE:
     return _by_shifted_products(images, kernel, padding)
-  if not _is_wide(kernel.shape, stride):
+  if not _is_wide(kernel, stride):
     return tf.nn.conv2d(images, kernel, stride, padding)
 
   @tf.custom_gradient
@@ -84,7 +86,7 @@ def spread(
 ) -> tf.Tensor:
   """Transposed convolution: [B, H', W', C'] and [k, k, C, C'] to [B, *size, C]."""
   shape = [tf.shape(errors)[0], *size, kernel.shape[2]]
-  if not _is_wide(kernel.shape, stride):
+  if not _is_wide(kernel, stride):
     return tf.nn.conv2d_transpose(errors, kernel, shape, stride, padding)
 
   @tf.custom_gradient
@@ -177,9 +179,11 @@ def _before(num_windows: int, kernel: int, stride: int, length: int) -> int:
   return max((num_windows - 1) * stride + kernel - length, 0) // 2
 
 
-def _is_wide(shape: tf.TensorShape, stride: int) -> bool:
+def _is_wide(kernel: tf.Tensor, stride: int) -> bool:
   """Whether `weight_gradient` is the quicker one for this kernel."""
-  return _on_cpu() and min(stride * shape[2], shape[3]) >= _WIDE and shape[0] >= _LARGE
+  size, _, channels, filters = kernel.shape
+  wide = size >= _LARGE and min(stride * channels, filters) >= _WIDE
+  return wide and kernel.dtype in _BY_PRODUCTS and _on_cpu()
 
 
 def _on_cpu() -> bool:

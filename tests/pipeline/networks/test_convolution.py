@@ -58,7 +58,11 @@ def test_weight_gradient(k: int, stride: int, padding: str, size: int) -> None:
     (convolution.Conv2DTranspose, L.Conv2DTranspose, {'kernel_size': (4, 3), 'padding': 'valid'}),
   ],
 )
-def test_layers(ours: type, theirs: type, arguments: dict[str, object]) -> None:
+def test_layers(
+  ours: type, theirs: type, arguments: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+  # In bfloat16 rounding would hide small mistakes.
+  monkeypatch.setattr(convolution, '_BY_PRODUCTS', (tf.float32,))
   arguments = {'filters': 128, 'bias_initializer': 'ones'} | arguments
   layer, reference = ours(**arguments), theirs(**arguments)
   images = _normal(2, 6, 5, 128, seed=3)
@@ -80,3 +84,20 @@ def test_layers(ours: type, theirs: type, arguments: dict[str, object]) -> None:
   np.testing.assert_array_equal(layer(images), reference(images))  # outside training
   for value, expected in zip(*found, strict=True):
     np.testing.assert_allclose(value, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(
+  ('dtype', 'channels', 'by_products'),
+  [(tf.bfloat16, 128, True), (tf.float32, 128, False), (tf.bfloat16, 64, False)],
+)
+def test_products_are_for_wide_bfloat16(
+  dtype: tf.DType, channels: int, by_products: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  taken = []
+  monkeypatch.setattr(convolution, 'weight_gradient', lambda *arguments: taken.append(arguments))
+  images, kernel = tf.zeros([1, 6, 6, channels], dtype), tf.zeros([4, 4, channels, 128], dtype)
+  with tf.GradientTape() as tape:
+    tape.watch(kernel)
+    outputs = convolution.convolve(images, kernel, 1, 'SAME')
+  tape.gradient(outputs, kernel)
+  assert bool(taken) == by_products
