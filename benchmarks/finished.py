@@ -1,4 +1,4 @@
-"""A finished run, as the table of recipes sees it."""
+"""A finished run, as the benchmarks see it."""
 
 import dataclasses
 import functools
@@ -6,10 +6,7 @@ import json
 import pathlib
 from typing import Any
 
-from benchmarks import trainer
 from pipeline.config.run import RunConfig, from_json
-
-_TIMED_STEPS = 16  # one lazy penalty
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,10 +36,9 @@ class FinishedRun:
     return _read(self.run_dir / 'evaluate' / 'metrics.json')
 
   @property
-  def judge(self) -> tuple[str, str]:
+  def judge(self) -> str:
     """Names of the feature network and of the reference; distances compare if both agree."""
-    digest, reference = self.metrics['feature_net']['digest'], self.metrics['reference']['name']
-    return digest, reference
+    return f'{self.metrics["feature_net"]["digest"]} {self.metrics["reference"]["name"]}'
 
   @property
   def frechet_ratio(self) -> float:
@@ -51,22 +47,19 @@ class FinishedRun:
     return next(value for name, value in figures.items() if name.startswith('frechet_ratio@'))
 
   @property
-  def distances(self) -> dict[int, float]:
+  def distances(self) -> dict[str, float]:
     """Frechet distances of all snapshots, by step."""
-    return {each['step']: each['frechet_distance'] for each in self.metrics['candidates']}
+    return {str(each['step']): each['frechet_distance'] for each in self.metrics['candidates']}
+
+  @property
+  def is_conditional(self) -> bool:
+    """Whether labels were asked for."""
+    return 'asked' in self.metrics['class_histogram']
 
   @functools.cached_property
-  def step_s(self) -> float:
-    """Seconds of one step, measured now: a run may have shared its machine with other work."""
-    run = trainer.of_finished(
-      self.run_dir, self.config.train, self.training['precision'], self.training['xla']
-    )
-    return trainer.step_seconds(run, _TIMED_STEPS)
-
-  def seconds_to(self, distance: float) -> float | None:
-    """Training time until a snapshot was as near as `distance`; None if none was."""
-    steps = [step for step, found in self.distances.items() if found <= distance]
-    return min(steps) * self.step_s if steps else None
+  def model(self) -> dict[str, Any]:
+    """The networks' ModelSpec, field by field."""
+    return _read(self.run_dir / 'train' / 'model.json')
 
 
 def _read(path: pathlib.Path) -> dict[str, Any]:

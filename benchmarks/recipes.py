@@ -2,9 +2,10 @@
 
   python -m benchmarks.recipes --runs=runs --mnist_dir=MNIST
 
-Each recipe that has a finished run in runs/<name> gets its figures and a picture; the others say
-that they were not run. Digits are read by a classifier that the pipeline never sees, trained here
-on full MNIST from the IDX files in --mnist_dir. Let the machine do nothing else: steps are timed.
+Each recipe that has a finished run in runs/<name> is judged, and its figures and a picture are kept
+in docs/recipes; a recipe without a run keeps those it has. Digits are read by a classifier that the
+pipeline never sees, trained here on full MNIST from the IDX files in --mnist_dir. Let the machine
+do nothing else: a step of each recipe is timed, so that times compare.
 """
 
 import argparse
@@ -14,24 +15,24 @@ import tempfile
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
-import numpy as np
-
-from benchmarks import generated
+from benchmarks import curves, kept, trainer
 from benchmarks.finished import FinishedRun
 from benchmarks.independent_judge import IndependentJudge
-from pipeline import dataset, pictures
+from benchmarks.kept import Kept
+from pipeline import dataset
 from pipeline.config.flags import parse
 from pipeline.config.ingest import IngestConfig
+from pipeline.config.run import RunConfig
 from pipeline.console import Console
-from pipeline.ingest import pixels
 from pipeline.ingest.stage import ingest
+from pipeline.train import precision
 
 _ROOT = pathlib.Path(__file__).parent.parent
 _RECIPES = _ROOT / 'configs' / 'recipes'
-_PICTURES = _ROOT / 'docs' / 'recipes'
+_FACTS = _ROOT / 'docs' / 'recipes'
 _TUTORIAL = 'dcgan'  # the recipe that the others are compared with
-_NUM_IMAGES = 10_000
-_NUM_SHOWN, _COLUMNS = 20, 10
+_COLOUR = ('cifar10', 'faces64')
+_TIMED_STEPS = 16  # one lazy penalty
 _HEAD = """# Recipes
 
 The systems that forgeline reproduces, each a flagfile:
@@ -41,9 +42,9 @@ The systems that forgeline reproduces, each a flagfile:
 `--data_dir=MNIST` reads local IDX files instead of downloading; `--train_steps=1000` is a quick
 look. Every flag of `python -m pipeline.run --help` can be added: a later value wins.
 
-This table was printed by `python -m benchmarks.recipes --runs=runs --mnist_dir=MNIST`; `prod` is
+This table was written by `python -m benchmarks.recipes --runs=runs --mnist_dir=MNIST`; `prod` is
 `configs/prod.flags`. *Steps* are those of the run / those of the flagfile. *Time* is the training
-alone on two cores: the steps times a step's time, measured when the table was made. The *Frechet
+alone on two cores, in {policy}: the steps times a step's time, all measured in one go. The *Frechet
 distance* is of the chosen snapshot, in units of the real-against-real floor. *To tutorial's* is the
 training time until a snapshot came as near as the best one of `dcgan`. *Read* is the share of
 10,000 images that an independent classifier reads with a confidence over 0.9, *agree* the share
@@ -52,75 +53,102 @@ read as the digit asked for, *rarest* the share of the rarest class among the cl
 | recipe | images | steps | ms a step | time | Frechet | to tutorial's | read | agree | rarest |
 |---|---|---|---|---|---|---|---|---|---|
 """
+_TAIL = """
+The colour recipes get nearer to real images with training; each has a judge of its own:
+
+![Frechet distance against steps of the colour recipes](../../docs/recipes/colour.svg)
+"""
 
 
 def main() -> None:
-  """Judges, writes, prints."""
+  """Judges, times, writes, prints."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--runs', type=pathlib.Path, default=pathlib.Path('runs'))
   parser.add_argument('--mnist_dir', type=pathlib.Path, required=True)
   options = parser.parse_args()
-  judge = _judge(options.mnist_dir)
-  _PICTURES.mkdir(parents=True, exist_ok=True)
-  flagfiles = [_ROOT / 'configs' / 'prod.flags', *sorted(_RECIPES.glob('*.flags'))]
-  tutorial = FinishedRun(options.runs / _TUTORIAL)
-  rows = [_row(path, FinishedRun(options.runs / path.stem), tutorial, judge) for path in flagfiles]
-  text = _HEAD + ''.join(rows)
+  _FACTS.mkdir(parents=True, exist_ok=True)
+  flagfiles = {path.stem: path for path in [_ROOT / 'configs' / 'prod.flags', *_flagfiles()]}
+  recipes = {name: parse([f'--flagfile={path}'])[0] for name, path in flagfiles.items()}
+  with tempfile.TemporaryDirectory() as scratch:
+    _judge(options.runs, recipes, options.mnist_dir, pathlib.Path(scratch))
+    found = {name: Kept.load(path) for name in recipes if (path := _facts(name)).is_file()}
+    policy, _ = precision.choose('auto')
+    step_s = {name: _step_s(recipes[name], run, policy) for name, run in found.items()}
+  rows = [_row(flagfiles[name], recipes[name], found, step_s) for name in recipes]
+  text = _HEAD.format(policy=policy) + ''.join(rows)
+  if colour := {name: found[name].distances for name in _COLOUR if name in found}:
+    curves.save(_FACTS / 'colour.svg', 'Frechet distance', colour)
+    text += _TAIL
   (_RECIPES / 'README.md').write_text(text, encoding='utf-8')
   print(text)
 
 
-def _judge(mnist_dir: pathlib.Path) -> IndependentJudge:
-  with tempfile.TemporaryDirectory() as scratch:
-    folder = pathlib.Path(scratch)
-    ingest(IngestConfig(dataset='mnist', data_dir=str(mnist_dir)), {}, folder, Console())
-    return IndependentJudge(*dataset.load_split(folder, 'train'))
+def _flagfiles() -> list[pathlib.Path]:
+  return sorted(_RECIPES.glob('*.flags'))
+
+
+def _facts(name: str) -> pathlib.Path:
+  return _FACTS / f'{name}.json'
+
+
+def _judge(
+  runs: pathlib.Path,
+  recipes: dict[str, RunConfig],
+  mnist_dir: pathlib.Path,
+  scratch: pathlib.Path,
+) -> None:
+  """Keeps the figures and a picture of each run that there is."""
+  finished = {name: run for name in recipes if (run := FinishedRun(runs / name)).is_finished}
+  if not finished:
+    return
+  ingest(IngestConfig(dataset='mnist', data_dir=str(mnist_dir)), {}, scratch, Console())
+  reader = IndependentJudge(*dataset.load_split(scratch, 'train'))
+  for name, run in finished.items():
+    picture = _FACTS / f'{name}.png'
+    kept.judge(run, recipes[name], reader, picture).save(_facts(name))
+
+
+def _step_s(recipe: RunConfig, run: Kept, policy: str) -> float:
+  """Seconds of a step, on noise of the right shape."""
+  taken = trainer.on_noise(run.spec, recipe.train, policy, run.xla)
+  step_s = trainer.step_seconds(taken, _TIMED_STEPS)
+  print(f'{recipe.push.model_name}: {step_s * 1e3:.3g} ms a step', flush=True)
+  return step_s
 
 
 def _row(
-  flagfile: pathlib.Path, run: FinishedRun, tutorial: FinishedRun, judge: IndependentJudge
+  flagfile: pathlib.Path,
+  recipe: RunConfig,
+  found: dict[str, Kept],
+  step_s: dict[str, float],
 ) -> str:
-  name = flagfile.stem
-  recipe, _ = parse([f'--flagfile={flagfile}'])
-  steps = recipe.train.train_steps
+  name, steps = flagfile.stem, recipe.train.train_steps
   link = f'[{name}]({os.path.relpath(flagfile, _RECIPES)})'
-  if not run.is_finished:
+  if name not in found:
     return f'| {link} | | 0 / {steps:,} | | not run | | | | | |\n'
-  labels = np.arange(_NUM_IMAGES) % 10
-  made = generated.images(run.run_dir, labels)
-  pictures.save_grid(_PICTURES / f'{name}.png', made[:_NUM_SHOWN], _COLUMNS)
-  done = run.training['steps']
+  run = found[name]
   cells = [
     link,
     f'![{name}](../../docs/recipes/{name}.png)',
-    f'{done:,} / {steps:,}',
-    f'{run.step_s * 1e3:.3g}',
-    _time(done * run.step_s),
+    f'{run.steps:,} / {steps:,}',
+    f'{step_s[name] * 1e3:.3g}',
+    _time(run.steps * step_s[name]),
     f'{run.frechet_ratio:.3g}',
-    _to_tutorial(run, tutorial),
-    *_readings(made, labels, judge, 'asked' in run.metrics['class_histogram']),
+    _to_tutorial(run, found.get(_TUTORIAL), step_s[name]),
+    *(_share(share) for share in (run.read, run.agree, run.rarest)),
   ]
   return f'| {" | ".join(cells)} |\n'
 
 
-def _to_tutorial(run: FinishedRun, tutorial: FinishedRun) -> str:
-  if not tutorial.is_finished or run.judge != tutorial.judge:
+def _to_tutorial(run: Kept, tutorial: Kept | None, step_s: float) -> str:
+  if tutorial is None or run.judge != tutorial.judge:
     return ''  # nothing to compare, or not with the same measure
-  seconds = run.seconds_to(min(tutorial.distances.values()))
-  return 'never' if seconds is None else _time(seconds)
+  steps = run.steps_to(min(tutorial.distances.values()))
+  return 'never' if steps is None else _time(steps * step_s)
 
 
-def _readings(
-  made: np.ndarray, labels: np.ndarray, judge: IndependentJudge, is_conditional: bool
-) -> list[str]:
-  """What the classifier reads; nothing where the images are in colour: no digits."""
-  if made.shape[-1] != 1:
-    return ['', '', '']
-  probabilities = judge.probabilities(pixels.fit_grey(made[..., 0], 28, 1))
-  read = probabilities.argmax(axis=1)
-  rarest = np.bincount(read, minlength=10).min() / len(read)
-  agree = f'{np.mean(read == labels):.1%}' if is_conditional else ''
-  return [f'{np.mean(probabilities.max(axis=1) > 0.9):.1%}', agree, f'{rarest:.1%}']
+def _share(share: float | None) -> str:
+  return '' if share is None else f'{share:.1%}'
 
 
 def _time(seconds: float) -> str:
