@@ -12,7 +12,15 @@ from pipeline.report import charts, facts, inline_pictures, numbers
 _MAX_FRAMES = 12
 _FRAME_BYTES = 90_000
 _CURVES: tuple[tuple[str, dict[str, str], bool], ...] = (
-  ('Losses', {'generator': 'generator_loss', 'discriminator': 'discriminator_loss'}, False),
+  (
+    'Losses',
+    {
+      'generator': 'generator_loss',
+      'discriminator': 'discriminator_loss',
+      'wrong labels': 'mismatch_loss',
+    },
+    False,
+  ),
   ('Logits', {'real': 'real_logit', 'generated': 'fake_logit'}, False),
   (
     'Gradient penalties',
@@ -24,6 +32,9 @@ _CURVES: tuple[tuple[str, dict[str, str], bool], ...] = (
     },
     True,
   ),
+  ('Classification', {'cross-entropy': 'auxiliary_loss'}, True),
+  ('Consistency', {'squared change of the logit': 'consistency_loss'}, True),
+  ('Mode seeking', {'similarity': 'similarity_loss'}, True),
   ('Probability of augmentation', {'probability': 'augment_probability'}, False),
   (
     'Learning rate',

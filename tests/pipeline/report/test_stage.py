@@ -10,6 +10,8 @@ import PIL.Image
 import pytest
 
 from pipeline import errors, pictures
+from pipeline.config.train import TrainConfig
+from pipeline.train.terms import Terms
 from tests.pipeline.report.page import Page
 
 
@@ -95,17 +97,48 @@ def test_charts_are_well_formed_and_mark_the_chosen_step(run):
   [
     ('wgan_gp_penalty', 'Gradient penalties', 'WGAN-GP, between'),
     ('dragan_penalty', 'Gradient penalties', 'DRAGAN, around real'),
+    ('mismatch_loss', 'Losses', 'wrong labels'),
+    ('auxiliary_loss', 'Classification', 'cross-entropy'),
+    ('consistency_loss', 'Consistency', 'squared change of the logit'),
+    ('similarity_loss', 'Mode seeking', 'similarity'),
     ('augment_probability', 'Probability of augmentation', 'probability'),
   ],
 )
 def test_what_only_some_trainings_log_is_drawn_there(run, key, title, curve):
-  path = run.inputs['train'] / 'metrics.jsonl'
-  records = [json.loads(line) for line in path.read_text().splitlines()]
-  lines = [json.dumps(record | {key: 0.1 * index}) for index, record in enumerate(records)]
-  path.write_text('\n'.join(lines))
+  record_too(run, {key: 0.0})
   told = [chart['aria-label'] for chart in Page(run.html()).all('svg')]
   [drawn] = [label for label in told if f'{curve} from 0 to 0.9' in label]
   assert drawn.startswith(f'Line chart of {title} by step:')
+
+
+def record_too(run, firsts):
+  """Adds figures to the records, each by its first value, from where it grows."""
+  path = run.inputs['train'] / 'metrics.jsonl'
+  records = [json.loads(line) for line in path.read_text().splitlines()]
+  lines = [
+    json.dumps(record | {key: first + 0.1 * index for key, first in firsts.items()})
+    for index, record in enumerate(records)
+  ]
+  path.write_text('\n'.join(lines))
+
+
+@pytest.mark.parametrize(
+  'settings',
+  [
+    {'conditioning': 'projection', 'mismatch_weight': 1.0, 'r2_gamma': 1.0, 'wgan_gp_weight': 1.0},
+    {'conditioning': 'auxiliary', 'dragan_weight': 1.0},
+  ],
+)
+def test_whatever_training_minimises_is_drawn_in_a_style_of_its_own(run, settings):
+  config = TrainConfig(consistency_weight=1.0, diversity_weight=1.0, **settings)
+  names = Terms(None, config).names
+  record_too(run, {name: float(index) for index, name in enumerate(names)})
+  html = run.html()
+  told = ' '.join(chart['aria-label'] for chart in Page(html).all('svg'))
+  for index, _ in enumerate(names):
+    assert f' from {index} to {index + 0.9}' in told
+  styles = {int(number) for number in re.findall(r'^\.line-(\d+) {', html, re.MULTILINE)}
+  assert styles | {0} >= {int(number) for number in re.findall(r'class="line line-(\d+)"', html)}
 
 
 def test_pictures_are_the_pixels_of_the_artifacts(run):
