@@ -186,13 +186,15 @@ class Controller:
     }
 
   def _means(self, interval: Interval) -> dict[str, float]:
-    """Metrics of the interval; a lazy penalty's mean is over the steps that it came in."""
-    step, every, lazy = self.state.steps_done, self.config.penalty_every_steps, self.loop.lazy_names
-    due = sum(each % every == 0 for each in range(step - interval.num_steps, step))
+    """Metrics of the interval; of what comes in some steps only, the mean over those."""
+    steps = range(self.state.steps_done - interval.num_steps, self.state.steps_done)
+    due = sum(step % self.config.penalty_every_steps == 0 for step in steps)
+    warm = sum(step >= self.config.discriminator_warmup_steps for step in steps)
+    came = dict.fromkeys(self.loop.lazy_names, due) | {'similarity_loss': warm}
     return {
-      name: mean * interval.num_steps / due if name in lazy else mean
+      name: mean * len(steps) / came[name] if name in came else mean
       for name, mean in interval.means.items()
-      if name not in lazy or due
+      if came.get(name, len(steps))
     }
 
   def _keep_candidate(self, step: int) -> None:

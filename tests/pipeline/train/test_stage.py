@@ -131,6 +131,21 @@ def test_a_lazy_penalty_is_recorded_as_the_mean_of_the_steps_it_came_in(data, tm
   assert three[6] == pytest.approx(one[5], rel=1e-5)
 
 
+def test_mode_seeking_is_recorded_once_the_generator_learns(data, tmp_path):
+  similarities = {}
+  for every in (1, 2):
+    folder = tmp_path / f'every_{every}'
+    folder.mkdir()
+    changes = {'diversity_weight': 1.0, 'discriminator_warmup_steps': 3, 'log_every_steps': every}
+    train(settings(network='mlp', train_steps=6, **changes), data, folder, Console())
+    similarities[every] = {r['step']: r.get('similarity_loss') for r in records(folder)}
+  one, two = similarities[1], similarities[2]
+  assert [step for step, value in one.items() if value is None] == [1, 2, 3]
+  assert two[2] is None
+  assert two[4] == pytest.approx(one[4], rel=1e-5)
+  assert two[6] == pytest.approx((one[5] + one[6]) / 2, rel=1e-5)
+
+
 def test_a_training_that_goes_on_chooses_as_when_it_began(data, tmp_path):
   config = settings(network='mlp', precision='auto', xla='auto')
   with pytest.raises(errors.Interrupted, match='step 4 of 12'):
