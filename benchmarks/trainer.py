@@ -11,7 +11,7 @@ import tensorflow as tf
 from pipeline import dataset
 from pipeline.config.train import TrainConfig
 from pipeline.networks import ModelSpec, Pair
-from pipeline.train import devices
+from pipeline.train import devices, stream
 from pipeline.train.loop import TrainLoop
 from pipeline.train.state import TrainState
 
@@ -39,7 +39,7 @@ def make(
   strategy = devices.strategy(config)
   state = TrainState.create(spec, config, policy)
   loop = TrainLoop(state, config, strategy, xla)
-  batches = iter(dataset.training_batches(images, labels, config.batch_size, 0, first_step=0))
+  batches = iter(stream.training_batches(images, labels, config.batch_size, 0, first_step=0))
 
   def run(num_steps: int) -> None:
     outcome = loop.run(batches, tf.constant(num_steps, tf.int64))

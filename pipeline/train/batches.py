@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from pipeline import dataset
 from pipeline.config.train import TrainConfig
-from pipeline.parts import Parts
+from pipeline.train import stream
 from pipeline.train.cluster import Member
+from pipeline.train.parts import Parts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Batches:
 
   def __call__(self, step: int) -> Iterator[Any]:
     """Batches from a step on, for the strategy's replicas."""
-    data = dataset.training_batches(
+    data = stream.training_batches(
       self.images,
       self.labels,
       self.config.batch_size // self.parts.num_replicas,

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from pipeline import dataset
 from pipeline.config.train import TrainConfig
 from pipeline.networks import ModelSpec, spectral
+from pipeline.train import stream
 from pipeline.train.loop import TrainLoop
 from pipeline.train.state import TrainState
 
@@ -26,7 +26,7 @@ def trained(steps, spec=SPEC, strategy=None, state=None, **settings):
   strategy = strategy or tf.distribute.get_strategy()
   with strategy.scope():
     state = state or TrainState.create(spec, config, 'float32')
-  batches = dataset.training_batches(PIXELS, LABELS, config.batch_size, 0, first_step=0)
+  batches = stream.training_batches(PIXELS, LABELS, config.batch_size, 0, first_step=0)
   before = [v.numpy() for v in state.pair.generator.trainable_variables]
   loop = TrainLoop(state, config, strategy, xla=False)
   iterator = iter(strategy.experimental_distribute_dataset(batches))
@@ -55,7 +55,7 @@ def test_each_network_learns_as_often_as_asked_from_batches_of_its_own(settings,
   state, _, _, following = trained(3, **settings)
   assert updates(state) == expected
   assert state.steps_done == 3
-  positions = dataset.batch_indices(tf.constant(batches, tf.int64), 8, 64, 0)
+  positions = stream.batch_indices(tf.constant(batches, tf.int64), 8, 64, 0)
   np.testing.assert_array_equal(following[0], PIXELS[positions])
 
 
@@ -171,7 +171,7 @@ def test_spectral_normalisation_iterates_once_a_step():
 
 def outcome(state, config, steps):
   """What the loop tells of some steps, and which of the checked values were not finite."""
-  batches = dataset.training_batches(PIXELS, LABELS, config.batch_size, 0, first_step=0)
+  batches = stream.training_batches(PIXELS, LABELS, config.batch_size, 0, first_step=0)
   loop = TrainLoop(state, config, tf.distribute.get_strategy(), xla=False)
   found = loop.run(iter(batches), tf.constant(steps, tf.int64))
   assert len(found.bad) == len(loop.health_names)
