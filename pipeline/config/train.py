@@ -182,7 +182,9 @@ class TrainConfig(Checked):
     max=1,
   )
   collapse_grace_steps: int = setting(
-    1000, 'First steps, in which images may look alike that have not yet been varied.', min=0
+    1000,
+    "The generator's first steps, in which images may look alike that have not yet been varied.",
+    min=0,
   )
 
   # On what, and with what to show for it.

@@ -18,7 +18,7 @@ class BestRatios(tf.train.experimental.PythonState):
     """Counts a check, and tells which ratios are too low now.
 
     Every untrained generator makes images that look alike. So a ratio that was never high enough
-    counts only after --collapse_grace_steps; one that was, at once.
+    counts only after --collapse_grace_steps of its learning; one that was, at once.
 
     Args:
       config: the thresholds.
@@ -28,10 +28,10 @@ class BestRatios(tf.train.experimental.PythonState):
     Returns:
       Those that tell of a collapse.
     """
-    fallen = {}
+    fallen, grace = {}, config.discriminator_warmup_steps + config.collapse_grace_steps
     for name, value in ratios.items():
       least, best = getattr(config, f'min_{name}'), self._best.get(name, 0.0)
-      if value < least and (best >= least or step > config.collapse_grace_steps):
+      if value < least and (best >= least or step > grace):
         fallen[name] = value
       self._best[name] = max(value, best)
     return fallen

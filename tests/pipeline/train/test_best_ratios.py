@@ -1,5 +1,7 @@
 """A collapse and a slow start."""
 
+import dataclasses
+
 import pytest
 import tensorflow as tf
 
@@ -33,6 +35,12 @@ def fallen(course, config=CONFIG):
 )
 def test_what_counts_as_a_collapse(course, expected):
   assert fallen(course) == expected
+
+
+def test_a_generator_that_waits_for_a_warm_up_has_the_same_grace():
+  config = dataclasses.replace(CONFIG, discriminator_warmup_steps=3000)
+  assert fallen([(3000, 0.01, 0.0), (4000, 0.01, 0.0)], config) == {}
+  assert fallen([(4001, 0.01, 0.6)], config) == {'spread_ratio': 0.01}
 
 
 def test_a_threshold_of_zero_is_off():
