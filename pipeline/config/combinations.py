@@ -73,6 +73,16 @@ def _reasons(c: 'TrainConfig') -> Iterator[str]:
       f'--network={c.network} normalises batches in the discriminator, so that no image has a'
       ' gradient of its own to penalise. Use --r1_gamma=0, or another network.'
     )
+  if c.network in _WITH_BATCH_NORM and c.spectral_norm:
+    yield (
+      f'--spectral_norm does nothing to kernels whose results --network={c.network} normalises'
+      ' anyway. Leave it out, or use another network.'
+    )
+  if c.minibatch != 'none' and c.batch_size == 1:
+    yield (
+      f'--minibatch={c.minibatch} has no other image to compare with in --batch_size=1. Choose a'
+      ' larger batch, or --minibatch=none.'
+    )
   if c.label_smoothing and c.loss not in _WITH_TARGET:
     yield (
       f'--label_smoothing has no target to smooth in --loss={c.loss}. Use'
@@ -82,6 +92,11 @@ def _reasons(c: 'TrainConfig') -> Iterator[str]:
     yield (
       f'--mismatch_weight needs a discriminator that sees the label; with --conditioning='
       f'{c.conditioning} it does not. Use --mismatch_weight=0, or --conditioning=projection.'
+    )
+  if c.conditioning == 'auxiliary' and not c.auxiliary_weight:
+    yield (
+      '--auxiliary_weight=0 teaches nobody the labels, which --conditioning=auxiliary asks for. Use'
+      ' --conditioning=none, or a weight.'
     )
   if c.augment == 'ada' and c.loss not in _CENTRED:
     yield (

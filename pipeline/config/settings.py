@@ -1,6 +1,7 @@
 """What a setting is: a dataclass field with its help and bounds, checked when it is made."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,8 +51,8 @@ def _check(owner: str, item: 'dataclasses.Field[Any]', value: Any) -> None:
   if choices is not None and value not in choices:
     raise errors.ConfigError(f'{where} is not known. Choose one of: {", ".join(choices)}.')
   if isinstance(value, (int, float)) and not isinstance(value, bool):
-    if value != value:
-      raise errors.ConfigError(f'{where} is not a number. Give a finite value.')
+    if not math.isfinite(value):
+      raise errors.ConfigError(f'{where} is not a finite number. Give one.')
     if low is not None and value < low:
       raise errors.ConfigError(f'{where} is too small. Choose {low} or more.')
     if high is not None and value > high:

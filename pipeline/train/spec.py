@@ -10,7 +10,7 @@ def model_spec(config: TrainConfig, info: DatasetInfo) -> ModelSpec:
   """The networks' shapes, from the data.
 
   Raises:
-    ConfigError: a setting needs labels where there are none.
+    ConfigError: a setting needs labels, or colours, where there are none.
   """
   asked = config.conditioning
   conditioning = networks.own_conditioning(config.network) if asked == 'auto' else asked
@@ -24,6 +24,7 @@ def model_spec(config: TrainConfig, info: DatasetInfo) -> ModelSpec:
         f'{flag} (TrainConfig) needs labels, which --network={config.network} on {info.name} does'
         ' not use. Leave it out, or choose labelled data and another --conditioning.'
       )
+  _check_augmentation(config, info)
   return ModelSpec(
     network=config.network,
     latent_size=config.latent_size,
@@ -36,3 +37,12 @@ def model_spec(config: TrainConfig, info: DatasetInfo) -> ModelSpec:
     minibatch=config.minibatch,
     upsampling=config.upsampling,
   )
+
+
+def _check_augmentation(config: TrainConfig, info: DatasetInfo) -> None:
+  operations, num_channels = set(config.augment_operations.split(',')), info.image_shape[-1]
+  if config.augment != 'none' and operations == {'color'} and num_channels == 1:
+    raise errors.ConfigError(
+      f'--augment_operations={config.augment_operations} (TrainConfig) leaves the grey images of'
+      f' {info.name} as they are. Add translation or cutout, or use --augment=none.'
+    )

@@ -49,14 +49,13 @@ class Terms:
   def _weights(self) -> dict[str, float]:
     """The terms that are on."""
     config = self.config
-    weights = self._lazy_weights | _on(
+    has_classifier = config.conditioning == 'auxiliary'
+    return self._lazy_weights | _on(
       mismatch_loss=config.mismatch_weight,
       consistency_loss=config.consistency_weight,
       similarity_loss=config.diversity_weight,
+      auxiliary_loss=config.auxiliary_weight if has_classifier else 0.0,
     )
-    if config.conditioning == 'auxiliary':  # at weight 0 too: the classifier needs a gradient
-      weights['auxiliary_loss'] = config.auxiliary_weight
-    return weights
 
   @property
   def _lazy_weights(self) -> dict[str, float]:
