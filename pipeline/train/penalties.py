@@ -48,12 +48,15 @@ def between(real_images: tf.Tensor, fake_images: tf.Tensor, key: tf.Tensor) -> t
 
 
 def around(real_images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-  """Real images with noise of up to half their batch's standard deviation: [B, H, W, C].
+  """A random point on the line from each real image to itself under noise: [B, H, W, C].
 
-  Source: Kodali et al. 2017, arXiv:1705.07215, and its authors' code.
+  Source: Kodali et al. 2017, arXiv:1705.07215, with its authors' noise, up to half the batch's
+  standard deviation.
   """
-  noise = random.uniform(tf.shape(real_images), key)
-  return real_images + 0.5 * tf.math.reduce_std(real_images) * noise
+  for_noise, for_share = random.split(key, 2)
+  noise = random.uniform(tf.shape(real_images), for_noise)
+  noisy_images = real_images + 0.5 * tf.math.reduce_std(real_images) * noise
+  return between(real_images, noisy_images, for_share)
 
 
 def inconsistency(logits: tf.Tensor, augmented_logits: tf.Tensor) -> tf.Tensor:

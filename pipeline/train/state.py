@@ -31,7 +31,7 @@ class TrainState:
   discriminator_optimizer: tf_keras.optimizers.Optimizer
   augment_probability: tf.Variable  # float32
   rate_factor: tf.Variable  # float32, on both learning rates; below 1 after a rollback
-  step: tf.Variable  # int64, generator updates so far
+  step: tf.Variable  # int64, steps of the run so far
   seconds: tf.Variable  # float64, training time so far
   waited_seconds: tf.Variable  # float64, how much of it was spent waiting for input
   interval: Interval  # what was measured since the last record

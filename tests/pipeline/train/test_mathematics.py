@@ -50,10 +50,12 @@ def test_points_between_lie_on_each_images_own_line():
 
 
 def test_points_around_keep_to_half_a_standard_deviation():
-  real = tf.random.stateless_normal([50, 4, 4, 1], [0, 0])
+  real = tf.random.stateless_normal([500, 4, 4, 1], [0, 0])
   off = penalties.around(real, tf.constant([0, 1])).numpy() - real.numpy()
   deviation = real.numpy().std()
-  assert -1e-6 <= off.min() < 0.01 < 0.48 * deviation < off.max() < 0.5 * deviation
+  assert -1e-6 <= off.min() < 0.01 < 0.45 * deviation < off.max() < 0.5 * deviation
+  furthest = off.max(axis=(1, 2, 3)) / (0.5 * deviation)  # in each image
+  np.testing.assert_allclose(np.quantile(furthest, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.1)
 
 
 def test_similarity_is_low_where_images_differ_more_than_their_latents():
