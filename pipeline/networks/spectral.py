@@ -29,6 +29,7 @@ class _Normalised:
       initializer=_unit_vector,
       trainable=False,
       dtype=tf.float32,
+      experimental_autocast=False,  # a dtype policy would round it
     )
 
   def _matrix(self) -> tf.Tensor:

@@ -31,6 +31,25 @@ def test_spectral_normalisation_finds_the_largest_singular_value(layer, shape):
   np.testing.assert_allclose(np.linalg.norm(kernel, 2), 1, rtol=1e-4)
 
 
+@pytest.mark.parametrize('policy', ['mixed_bfloat16', 'mixed_float16'])
+@pytest.mark.parametrize(
+  ('make', 'shape'),
+  [
+    (functools.partial(spectral.SpectralDense, 7), [4, 5]),
+    (functools.partial(spectral.SpectralConv2D, 6, 3), [4, 8, 8, 3]),
+  ],
+)
+def test_the_estimate_is_float32_under_every_policy(make, shape, policy):
+  exact, layer = make(), make(dtype=policy)
+  x = tf.random.stateless_normal(shape, [0, 0])
+  exact(x)
+  traced = tf.function(layer).get_concrete_function(x)
+  layer.set_weights(exact.get_weights())
+  np.testing.assert_allclose(tf.cast(traced(x), tf.float32), exact(x), atol=0.05)
+  products = {op.type for op in traced.graph.get_operations() if 'MatMul' in op.type}
+  assert products == {'MatMul'}  # not the slow one of two dtypes
+
+
 def test_scoring_does_not_move_the_estimate():
   layer = spectral.SpectralDense(3)
   layer.build(tf.TensorShape([2, 4]))
