@@ -46,7 +46,10 @@ def push(
     'model_name': config.model_name,
     'version': version,
     'path': str(path.resolve()),
-    'files': {entry['path']: entry['sha256'] for entry in artifacts.list_files(path)},
+    # Of what was copied: a push by another process may have removed the copy since.
+    'files': {
+      entry['path']: entry['sha256'] for entry in artifacts.list_files(inputs['export_saved_model'])
+    },
   }
   (output / 'pushed.json').write_text(json.dumps(facts, indent=2) + '\n', encoding='utf-8')
   console.log(f'pushed {path} (version {version})')

@@ -119,6 +119,23 @@ def test_live_until_a_file_changes(inputs: dict[str, pathlib.Path], tmp_path: pa
   assert not pushed.pushed_is_live(output)
 
 
+def test_not_live_when_another_push_removed_it_at_once(
+  inputs: dict[str, pathlib.Path], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+  prune = serving_push.prune
+
+  def after_another_push(folder: pathlib.Path, keep: int) -> list[int]:
+    serving_push.publish(inputs['export_saved_model'], folder.parent, folder.name)
+    prune(folder, 1)
+    return prune(folder, keep)
+
+  monkeypatch.setattr(serving_push, 'prune', after_another_push)
+  output = run(inputs, tmp_path)
+  assert json.loads((output / 'pushed.json').read_text())['version'] == 1
+  assert list(serving_push.versions(tmp_path / 'models' / 'digits')) == [2]
+  assert not pushed.pushed_is_live(output)
+
+
 @pytest.mark.parametrize('text', ['', '{}', '{"path": "gone", "files": {"a": "b"}}'])
 def test_not_live_without_a_whole_record(tmp_path: pathlib.Path, text: str):
   assert not pushed.pushed_is_live(tmp_path)
