@@ -58,6 +58,7 @@ setuptools.setup(
     # TensorBoard's Profile tab; later ones need absl-py 2, which TFMOT forbids.
     'profile': ['xprof>=2.22.3,<2.23'],
     'test': [
+      'grafana-foundation-sdk==1769699379!11.6.0',  # that of Grafana 11.6; older ones sort above it
       'grpcio-tools>=1.81',
       'hypothesis>=6.150',
       'mlxtend>=0.25,<0.26',

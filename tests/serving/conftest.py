@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.latents import latents_from_seeds
 from serving import export, warmup
+from tests.mobile.no_skips import pytest_runtest_makereport  # noqa: F401
 from tests.serving import tiny_models
 
 
