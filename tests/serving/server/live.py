@@ -84,7 +84,8 @@ class Process:
     """What was printed since the last look."""
     lines = []
     while not self._new.empty():
-      lines.append(self._new.get() or '')
+      if (line := self._new.get()) is not None:
+        lines.append(line)
     self.lines += lines
     return lines
 
@@ -104,8 +105,7 @@ class Process:
     if self._process.stdout.closed:  # asked before
       return code
     self._reader.join(_TIMEOUT_S)
-    while (line := self._new.get()) is not None:
-      self.lines.append(line)
+    self.new_lines()
     self._process.stdout.close()
     return code
 
