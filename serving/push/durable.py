@@ -1,8 +1,11 @@
-"""Writes that survive a crash, and that a reader sees whole or not at all."""
+"""Writes that survive a crash, and that a reader sees whole or not at all; one writer at a time."""
 
+import contextlib
+import fcntl
 import os
 import pathlib
 import uuid
+from collections.abc import Iterator
 
 
 def sync(path: pathlib.Path) -> None:
@@ -32,3 +35,11 @@ def write_text(path: pathlib.Path, text: str) -> None:
     sync(path.parent)
   finally:
     partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(path: pathlib.Path) -> Iterator[None]:
+  """Waits until nobody else, of this process or another, holds the lock of that file."""
+  with path.open('w') as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    yield

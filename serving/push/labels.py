@@ -8,9 +8,8 @@ kept.
 """
 
 import contextlib
-import fcntl
 import pathlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from google.protobuf import text_format
@@ -73,12 +72,9 @@ def write(
   durable.write_text(config_file, text_format.MessageToString(config))
 
 
-@contextlib.contextmanager
-def locked(config_file: pathlib.Path) -> Iterator[None]:
+def locked(config_file: pathlib.Path) -> contextlib.AbstractContextManager[None]:
   """Lets one process at a time change a folder's labels and remove its versions."""
-  with config_file.with_name(f'.{config_file.name}.lock').open('w') as file:
-    fcntl.flock(file, fcntl.LOCK_EX)
-    yield
+  return durable.locked(config_file.with_name(f'.{config_file.name}.lock'))
 
 
 def _parse(config_file: pathlib.Path) -> model_server_config_pb2.ModelServerConfig:

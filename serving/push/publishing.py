@@ -12,6 +12,7 @@ from serving.push import durable
 
 _INCOMING, _KILLED_S = '.incoming-', 24 * 3600  # no copy takes longer
 _LAST_VERSION = '.last_version'  # remembers versions that were deleted since
+_LOCK = '.last_version.lock'
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
@@ -40,7 +41,9 @@ def publish(
   partial = folder / f'{_INCOMING}{uuid.uuid4().hex}'
   try:
     _copy(saved_model_dir, partial)
-    version, path = _rename(partial, folder)
+    # Or the number could be taken, and its version removed, between the look and the renaming.
+    with durable.locked(folder / _LOCK):
+      version, path = _rename(partial, folder)
   except BaseException:
     shutil.rmtree(partial, ignore_errors=True)
     raise
@@ -68,7 +71,7 @@ def _rename(partial: pathlib.Path, folder: pathlib.Path) -> tuple[int, pathlib.P
     # Written first: a version that is deleted later, even at once, does not free its number.
     durable.write_text(folder / _LAST_VERSION, f'{version}\n')
     try:
-      # Renaming onto a folder fails unless it is empty: another push may have taken the number.
+      # Renaming onto a folder fails unless it is empty: somebody may have put a version there.
       path = partial.rename(folder / str(version))
     except OSError as error:
       if error.errno not in _TAKEN:

@@ -2,10 +2,12 @@ import concurrent.futures
 import os
 import pathlib
 import stat
+import threading
 import time
 
 import pytest
 
+from serving.push import durable, retention
 from serving.push import publishing as push
 
 
@@ -50,6 +52,30 @@ def test_two_pushes_that_choose_one_number_get_two(
   (tmp_path / 'digits' / '1' / 'saved_model.pb').write_bytes(b'the other')
   assert push.publish(saved_model, tmp_path, 'digits')[0] == 2
   assert (tmp_path / 'digits' / '1' / 'saved_model.pb').read_bytes() == b'the other'
+
+
+def test_a_number_is_not_given_twice_though_its_first_version_is_gone(
+  saved_model: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+  numbers, write_text = [], durable.write_text
+
+  def push_twice() -> None:
+    numbers.extend(push.publish(saved_model, tmp_path, 'digits')[0] for _ in range(2))
+    retention.prune(tmp_path / 'digits', 1)
+
+  others = threading.Thread(target=push_twice)
+
+  def overtaken(path: pathlib.Path, text: str) -> None:
+    """The others come when this push has chosen its number: they finish, or wait for it."""
+    monkeypatch.setattr(durable, 'write_text', write_text)
+    others.start()
+    others.join(0.5)
+    write_text(path, text)
+
+  monkeypatch.setattr(durable, 'write_text', overtaken)
+  numbers.append(push.publish(saved_model, tmp_path, 'digits')[0])
+  others.join()
+  assert sorted(numbers) == [1, 2, 3]
 
 
 def test_racing_pushes_all_arrive(saved_model: pathlib.Path, tmp_path: pathlib.Path):

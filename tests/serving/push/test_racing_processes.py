@@ -91,6 +91,7 @@ def test_both_processes_push_and_a_reader_sees_whole_versions(
   assert seen
   assert sorted(path.name for path in folder.iterdir()) == [
     '.last_version',
+    '.last_version.lock',
     *(str(2 * NUM_PUSHES - i) for i in reversed(range(KEEP))),
   ]
   assert halves(folder, whole) == (set(push.versions(folder)), set())

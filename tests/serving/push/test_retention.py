@@ -16,7 +16,12 @@ def folder(saved_model: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
 def test_the_newest_stay(folder: pathlib.Path):
   assert push.prune(folder, 2) == [1, 2, 3]
   assert list(push.versions(folder)) == [4, 5]
-  assert sorted(path.name for path in folder.iterdir()) == ['.last_version', '4', '5']
+  assert sorted(path.name for path in folder.iterdir()) == [
+    '.last_version',
+    '.last_version.lock',
+    '4',
+    '5',
+  ]
 
 
 def test_a_labelled_version_stays(folder: pathlib.Path):
@@ -35,7 +40,11 @@ def test_nothing_goes_where_the_labels_can_not_be_read(folder: pathlib.Path):
 def test_what_a_killed_process_left_goes(folder: pathlib.Path):
   (folder / '1').rename(folder / '.removed-by-a-killed-process')
   push.prune(folder, 4)
-  assert sorted(path.name for path in folder.iterdir()) == ['.last_version', *'2345']
+  assert sorted(path.name for path in folder.iterdir()) == [
+    '.last_version',
+    '.last_version.lock',
+    *'2345',
+  ]
 
 
 def test_a_version_vanishes_whole(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
