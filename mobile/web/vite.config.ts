@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto';
 import {existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
-import {join} from 'node:path';
+import {join, relative, resolve, sep} from 'node:path';
 import {defineConfig, type Plugin} from 'vite';
 
 // What the export_tflite stage wrote.
@@ -54,13 +54,13 @@ function offlineFiles(): Plugin {
   return {
     name: 'offline-files',
     configResolved(config) {
-      folder = config.build.outDir;
+      folder = resolve(config.root, config.build.outDir);
     },
     writeBundle() {
       const worker = join(folder, 'serviceWorker.js');
       const files = readdirSync(folder, {recursive: true, withFileTypes: true})
         .filter(entry => entry.isFile() && entry.name !== 'serviceWorker.js')
-        .map(entry => join(entry.parentPath, entry.name).slice(folder.length + 1))
+        .map(entry => relative(folder, join(entry.parentPath, entry.name)).replaceAll(sep, '/'))
         .sort();
       const hash = createHash('sha256');
       for (const file of files) hash.update(file).update(readFileSync(join(folder, file)));

@@ -41,5 +41,11 @@ async function deleteOthers(): Promise<void> {
 
 async function answer(request: Request): Promise<Response> {
   const cache = await caches.open(CACHE);
-  return (await cache.match(request, {ignoreSearch: true})) ?? fetch(request);
+  const kept = await cache.match(request, {ignoreSearch: true, ignoreVary: true});
+  return kept ? direct(kept) : fetch(request);
+}
+
+/** Some servers redirect index.html to its folder; browsers show no page of a redirected answer. */
+function direct(response: Response): Response {
+  return response.redirected ? new Response(response.body, response) : response;
 }

@@ -23,16 +23,18 @@ WEBGPU = (  # computed by the CPU, so that machines without a GPU have it
 _WAIT_S = 90
 
 
-class _Handler(http.server.SimpleHTTPRequestHandler):
+class Handler(http.server.SimpleHTTPRequestHandler):
+  """Answers with files."""
+
   def log_message(self, *_: object) -> None:
     """Says nothing."""
 
 
 @contextlib.contextmanager
-def serving(folder: pathlib.Path) -> Iterator[str]:
+def serving(folder: pathlib.Path, handler: type[Handler] = Handler) -> Iterator[str]:
   """The address of a server of the folder's files; outside the block it is gone."""
-  handler = functools.partial(_Handler, directory=str(folder))
-  server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
+  of_folder = functools.partial(handler, directory=str(folder))
+  server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), of_folder)
   thread = threading.Thread(target=server.serve_forever)
   thread.start()
   try:

@@ -73,7 +73,8 @@ def dist(
 ) -> pathlib.Path:
   """The page with the default generator, untrained."""
   folder = tmp_path_factory.mktemp('page') / 'dist'
-  npm('exec', '--', 'vite', 'build', '--outDir', str(folder), bundle=bundle)
+  written = f'{folder}/'  # as shells complete it
+  npm('exec', '--', 'vite', 'build', '--outDir', written, bundle=bundle)
   return folder
 
 

@@ -44,6 +44,33 @@ def wanted_offline(dist: pathlib.Path) -> set[str]:
   return {file for file in files if '_compat_' not in file} - {'serviceWorker.js'} | {''}
 
 
+class TidyingHost(browser.Handler):
+  """As some hosts of static pages: redirects index.html to its folder, may answer as one asks."""
+
+  def do_GET(self) -> None:  # noqa: N802 - named by http.server
+    if not self.path.endswith('/index.html'):
+      return super().do_GET()
+    self.send_response(301)
+    self.send_header('Location', self.path.removesuffix('index.html'))
+    self.end_headers()
+    return None
+
+  def end_headers(self) -> None:
+    self.send_header('Vary', 'Accept')
+    super().end_headers()
+
+
+def test_it_works_from_a_host_that_redirects_and_varies(
+  open_browser: Callable[..., WebDriver], dist: pathlib.Path
+):
+  driver = open_browser('phone')
+  with browser.serving(dist, TidyingHost) as address:
+    browser.open_page(driver, address)
+  driver.execute_cdp_cmd('Network.clearBrowserCache', {})
+  for name in ('', 'index.html'):
+    browser.open_page(driver, f'{address}{name}')
+
+
 def test_pages_of_one_host_keep_their_files_apart(
   open_browser: Callable[..., WebDriver], dist: pathlib.Path, tmp_path: pathlib.Path
 ):
