@@ -42,7 +42,9 @@ export class Generator {
    */
   static async open(modelUrl: string | URL, options: OpenOptions = {}): Promise<Generator> {
     const [bytes] = await Promise.all([fetchBytes(modelUrl), loadRuntime(options.runtimeUrl)]);
-    const fileName = String(modelUrl).replace(/.*\//, '');
+    const fileName = String(modelUrl)
+      .replace(/[?#].*/, '')
+      .replace(/.*\//, '');
     return Generator.compile(bytes, fileName, options.accelerator ?? 'wasm');
   }
 

@@ -5,12 +5,13 @@
  * @param t 0 gives `from`, 1 gives `to`, to the bit.
  */
 export function interpolate(from: Float32Array, to: Float32Array, t: number): Float32Array {
+  if (t === 0) return from;
+  if (t === 1) return to;
   const cosine = dot(from, to) / Math.sqrt(dot(from, from) * dot(to, to));
   const angle = Math.acos(Math.min(1, Math.max(-1, cosine)));
-  if (t === 0 || angle < 1e-6) return from;
-  if (t === 1) return to;
-  const fromWeight = Math.sin((1 - t) * angle) / Math.sin(angle);
-  const toWeight = Math.sin(t * angle) / Math.sin(angle);
+  const hasCircle = Math.sin(angle) > 1e-6; // latents on one line have none, or many
+  const weight = (part: number) => (hasCircle ? Math.sin(part * angle) / Math.sin(angle) : part);
+  const [fromWeight, toWeight] = [weight(1 - t), weight(t)];
   return from.map((x, i) => fromWeight * x + toWeight * (to[i] as number));
 }
 

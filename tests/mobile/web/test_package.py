@@ -73,6 +73,21 @@ def test_the_way_between_two_latents_is_a_great_circle(lib: pathlib.Path):
 
 
 @pytest.mark.slow
+def test_the_way_between_latents_on_one_line_is_that_line(lib: pathlib.Path):
+  script = """
+    import {interpolate} from './interpolate.js';
+    const latent = Float32Array.of(1, -2);
+    const ways = [2, -1, 0].map(
+      factor => [0, 0.5, 1].map(t => interpolate(latent, latent.map(x => factor * x), t)),
+    );
+    console.log(JSON.stringify(ways.map(way => way.map(point => Array.from(point)))));
+  """
+  latent = np.array([1, -2])
+  wanted = [[latent, (1 + factor) / 2 * latent, factor * latent] for factor in (2, -1, 0)]
+  np.testing.assert_array_equal(node(lib, script), wanted)
+
+
+@pytest.mark.slow
 def test_gan_info_is_read_as_python_reads_it(lib: pathlib.Path, bundle: pathlib.Path):
   script = """
     import {readFileSync} from 'node:fs';
@@ -174,6 +189,8 @@ def test_an_app_opens_every_file_that_a_browser_can_run(run_app: Callable[..., l
       });
     }
     const generator = await Generator.open('bundle/generator.tflite', options);
+    const versioned = await Generator.open('bundle/generator.tflite?v=2#a/b', options);
+    await attempt(async () => (await selfTest(versioned, golden)).message);
     await attempt(() => generator.generate(1n, 10));
     await attempt(() => generator.generate(new Float32Array(3), 1));
     await attempt(async () => String((await generator.generate(1n, 1)).length));
@@ -183,6 +200,7 @@ def test_an_app_opens_every_file_that_a_browser_can_run(run_app: Callable[..., l
     'generator_f16.tflite: 16 of 16 pictures are right within one grey level.',
     'generator_f32.tflite: 16 of 16 pictures are right within one grey level.',
     "generator_i8.tflite takes int8, which LiteRT.js can't pass. Use generator.tflite.",
+    '16 of 16 pictures are right to the byte.',
     'Label 10 is unknown. This model has 0 to 9.',
     'The latent has 3 values. This model takes 100.',
     '784',

@@ -148,10 +148,44 @@ def test_the_download_is_the_pictures_pixel_for_pixel(
   np.testing.assert_array_equal(seen, wanted[9])
 
 
+def test_without_a_seed_there_is_no_download(
+  driver: WebDriver, opened: tuple[WebDriver, pathlib.Path]
+):
+  before = sorted(opened[1].iterdir())
+  browser.fill(driver, seed='seven')
+  driver.find_element(By.ID, 'download').click()
+  browser.wait_for_text(driver, 'error', 'A seed is no whole number of 64 bits.')
+  assert driver.switch_to.active_element.get_attribute('id') == 'seed'
+  assert sorted(opened[1].iterdir()) == before
+
+
+def test_a_download_waits_for_the_pictures_that_its_name_tells_of(
+  driver: WebDriver, opened: tuple[WebDriver, pathlib.Path], bundle: pathlib.Path
+):
+  browser.wait_for_pictures(driver, 'Label 5, seed 16')
+  path = opened[1] / 'forgeline-label-6-seed-70.png'
+  path.unlink(missing_ok=True)
+  driver.execute_script(
+    "const form = document.getElementById('form');"
+    "form.elements.namedItem('label').value = '6';"
+    "form.elements.namedItem('seed').value = '70';"
+    "form.dispatchEvent(new Event('input'));"
+    "document.getElementById('download').click()"
+  )
+  seen = saved(driver, path)
+  wanted = expected(bundle, list(range(70, 86)), [6] * _PICTURES)[..., 0]
+  np.testing.assert_array_equal(seen, wanted.reshape(4, 4, 28, 28).swapaxes(1, 2).reshape(112, 112))
+
+
 def downloaded(driver: WebDriver, path: pathlib.Path) -> np.ndarray:
   """The grey levels of the file that the button saves."""
   path.unlink(missing_ok=True)
   driver.find_element(By.ID, 'download').click()
+  return saved(driver, path)
+
+
+def saved(driver: WebDriver, path: pathlib.Path) -> np.ndarray:
+  """The grey levels of a file, once it is there."""
   WebDriverWait(driver, 60).until(lambda _: path.is_file() and path.stat().st_size)
   with PIL.Image.open(path) as picture:
     return np.asarray(picture.convert('L'))
@@ -249,14 +283,20 @@ def test_another_model_is_named(open_browser: Callable[..., WebDriver], changed:
   browser.wait_for_text(driver, 'result', 'generator.tflite is not the file that golden.json was')
 
 
-def test_a_file_that_is_no_model_is_said(
+def test_a_file_that_is_lost_or_no_model_is_said(
   open_browser: Callable[..., WebDriver], changed: pathlib.Path
 ):
-  (changed / 'model/generator.tflite').write_bytes(b'<html>not found</html>')
+  model = changed / 'model/generator.tflite'
+  whole = model.read_bytes()
+  model.write_bytes(b'<html>not found</html>')
   driver = open_browser('phone')
   with browser.serving(changed) as address:
     driver.get(address)
     browser.wait_for_text(driver, 'error', 'These bytes are no TFLite model.')
-    (changed / 'model/generator.tflite').unlink()
+    model.unlink()
     driver.get(address)
     browser.wait_for_text(driver, 'error', 'model/generator.tflite could not be loaded: HTTP 404.')
+    model.write_bytes(whole)
+    (changed / 'model/golden.json').unlink()
+    driver.get(address)
+    browser.wait_for_text(driver, 'error', 'model/golden.json could not be loaded: HTTP 404.')

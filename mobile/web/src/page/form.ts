@@ -46,8 +46,13 @@ export class Form {
     });
   }
 
-  /** A file's name for one picture, or for all of them (null). */
+  /**
+   * A file's name for one picture, or for all of them (null).
+   *
+   * @throws Error while a field holds no seed: the pictures are still those of another.
+   */
   name(index: number | null): string {
+    if (!this.form.reportValidity()) throw new Error('A seed is no whole number of 64 bits.');
     const [seed, second] = SEEDS.map(name => this.seed(name, index ?? 0));
     const label = index === null ? this.value('label') : String(this.labelOf(index));
     const way = this.way ? `-to-${second}-${Math.round(100 * this.way)}` : '';

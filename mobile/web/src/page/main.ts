@@ -18,8 +18,8 @@ async function start(): Promise<void> {
   await painter.paint();
   showFacts(generator.info, false);
   form.onChange(() => attempt(() => painter.paint()));
-  offerPictures(form, grid);
-  const golden: Golden = await (await fetch('model/golden.json')).json();
+  offerPictures(painter, form, grid);
+  const golden = await loadGolden('model/golden.json');
   await offerTest(painter, golden);
   await offerWebGpu(painter, golden);
   showFacts(generator.info, await keepOffline());
@@ -33,10 +33,18 @@ async function offerTest(painter: Painter, golden: Golden): Promise<void> {
   await test();
 }
 
-function offerPictures(form: Form, grid: Grid): void {
-  const picture = () => ({canvas: grid.picture(), name: form.name(grid.chosen)});
-  byId('download').addEventListener('click', () => attempt(() => download(picture())));
-  byId('share').addEventListener('click', () => attempt(() => share(picture())));
+async function loadGolden(url: string): Promise<Golden> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url} could not be loaded: HTTP ${response.status}.`);
+  return response.json();
+}
+
+/** In turn: while pictures are painted, a file's name would not be that of what it shows. */
+function offerPictures(painter: Painter, form: Form, grid: Grid): void {
+  const picture = () =>
+    painter.inTurn(async () => ({canvas: grid.picture(), name: form.name(grid.chosen)}));
+  byId('download').addEventListener('click', () => attempt(async () => download(await picture())));
+  byId('share').addEventListener('click', () => attempt(async () => share(await picture())));
   byId('share').hidden = !canShare();
 }
 
