@@ -2,6 +2,7 @@
 
 import copy
 import pathlib
+import sys
 
 import numpy as np
 import pytest
@@ -65,6 +66,17 @@ def test_the_header_keeps_its_promises(programs: pathlib.Path, bundle: pathlib.P
   sha256 = building.golden(bundle).sha256['generator.tflite']
   done = building.run(programs / 'contract', bundle, sha256)
   assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_shared_library_may_hold_it(programs: pathlib.Path, bundle: pathlib.Path):
+  program = (
+    'import ctypes, sys; plugin = ctypes.CDLL(sys.argv[1]);'
+    'plugin.plugin_open.restype = ctypes.c_void_p;'
+    'sys.exit(not plugin.plugin_open(sys.argv[2].encode()))'
+  )
+  model = bundle / 'generator.tflite'
+  done = building.run(sys.executable, '-c', program, programs / 'libplugin.so', model)
+  assert done.returncode == 0, done.stderr
 
 
 def test_the_header_is_also_cpp(tmp_path: pathlib.Path):
