@@ -1,6 +1,8 @@
 package forgeline.generator
 
 import java.io.File
+import java.io.FilterInputStream
+import java.io.IOException
 import java.security.MessageDigest
 import java.util.concurrent.Callable
 import java.util.concurrent.Executors
@@ -37,6 +39,19 @@ class GeneratorTest {
       val expected = Generator.open(model).use { it.generate(1) }
       assertArrayEquals(expected.pixels, fromStream.generate(1).pixels)
     }
+  }
+
+  @Test
+  fun streamIsClosedAlsoWhereItsFileCanNotBeMade() {
+    var closed = false
+    val stream = object : FilterInputStream(model.inputStream()) {
+      override fun close() {
+        closed = true
+        super.close()
+      }
+    }
+    messageOf<IOException> { Generator.open(stream, File(folder.root, "missing")) }
+    assertTrue(closed)
   }
 
   @Test

@@ -84,17 +84,18 @@ class Generator private constructor(private var handle: Long) : AutoCloseable {
      *
      * @param stream read to its end and closed.
      * @param folder where the model lies while it is opened, such as `cacheDir`.
+     * @throws IOException if the stream can't be read, or the folder is full or missing.
      */
     fun open(
       stream: InputStream,
       folder: File,
       sha256: String? = null,
       numThreads: Int = 0,
-    ): Generator {
+    ): Generator = stream.use { input ->
       val file = File.createTempFile("generator", ".tflite", folder)
       try {
-        stream.use { input -> file.outputStream().use(input::copyTo) }
-        return open(file, sha256, numThreads)
+        file.outputStream().use(input::copyTo)
+        open(file, sha256, numThreads)
       } finally {
         file.delete()
       }

@@ -39,6 +39,9 @@ class Golden(
       val shape = golden.getJSONArray("image_shape")
       val imageSize = shape.getInt(0) * shape.getInt(1) * shape.getInt(2)
       val pixels = Base64.decode(expected.getString("pixels"))
+      require(latents.isNotEmpty() && pixels.size == latents.size * imageSize) {
+        "${latents.size} latents, ${pixels.size} bytes of pictures"
+      }
       val labels = golden.optJSONArray("labels")
       return Golden(
         sha256 = expected.getString("sha256"),
