@@ -17,6 +17,7 @@ import rich.console
 from ai_edge_litert.interpreter import Interpreter
 
 from mobile import convert
+from mobile.bundle import readme
 from pipeline import errors, push
 from pipeline.config.push import PushConfig
 from pipeline.console import Console
@@ -95,6 +96,16 @@ def test_the_python_of_the_page_runs(
   exec(re.search(r'```python\n(.*?)```', page, re.DOTALL)[1], names)
   assert names['pixels'].shape == (1, 28, 28, 1)
   assert names['pixels'].dtype == np.uint8
+
+
+def test_the_name_of_a_class_stays_in_its_cell(command: Command, tmp_path: pathlib.Path):
+  command()
+  facts = json.loads((tmp_path / 'out' / 'bundle.json').read_text())
+  facts['gan_info']['class_names'][3] = 'cat|dog'
+  rows = readme.render(facts).splitlines()
+  label = next(row for row in rows if row.startswith('| `label`'))
+  assert r'2, cat\|dog, 4' in label
+  assert len(re.split(r'(?<!\\)\|', label)) == 6
 
 
 def test_made_again_it_is_the_same_but_for_latency(command: Command, tmp_path: pathlib.Path):
