@@ -9,6 +9,8 @@ the losses add up to more than that of the whole.
 
 `--out` writes the file with these layers in float32. An app plays it in place of generator.tflite,
 but it is not of the run: neither validated nor in golden.json.
+
+Exit codes: 0 done, 2 a flag is wrong, 7 the run's file is damaged.
 """
 
 import argparse
@@ -17,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mobile import model_files, native_log
+from mobile import model_files, native_log, seal
 from mobile.psnr import psnr_db
 
 if TYPE_CHECKING:
@@ -32,8 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f'{path} is missing (mobile.debug). Run the export_tflite stage first.', file=sys.stderr)
     return 2
   try:
+    model = path.read_bytes()
+    if not seal.is_whole(model):
+      said = f'{path} is damaged (mobile.debug). Run the export_tflite stage again.'
+      print(said, file=sys.stderr)
+      return 7
     with native_log.caught():
-      _report(path.read_bytes(), options)
+      _report(model, options)
   except ValueError as error:
     print(f'{error} (mobile.debug)', file=sys.stderr)
     return 2

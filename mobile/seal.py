@@ -15,3 +15,8 @@ _MARK = b'SHA-256:'
 def sealed(contents: bytes) -> bytes:
   """The contents of a file, with the seal at the end."""
   return contents + _MARK + hashlib.sha256(contents).digest()
+
+
+def is_whole(model: bytes) -> bool:
+  """Whether a file ends in the digest of all before it."""
+  return model == sealed(model[: -len(sealed(b''))])

@@ -95,3 +95,17 @@ def test_mistakes_are_one_line(
   error = capsys.readouterr().err
   assert said in error
   assert error.count('\n') == 1
+
+
+def test_a_damaged_file_is_one_line(
+  run_dir: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+):
+  whole = (run_dir / 'export_tflite' / model_files.F32).read_bytes()
+  damaged = tmp_path / 'export_tflite' / model_files.F32
+  damaged.parent.mkdir()
+  for contents in (whole[: len(whole) // 2], b'', whole[:5000] + b'?' + whole[5001:]):
+    damaged.write_bytes(contents)
+    assert debug.main([f'--run_dir={tmp_path}']) == 7
+    error = capsys.readouterr().err
+    assert f'{damaged} is damaged (mobile.debug).' in error
+    assert error.count('\n') == 1
