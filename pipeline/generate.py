@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   )
   options = parser.parse_args(argv)
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+  os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')  # else it imports Keras 3 as well
   try:
     with storage_errors(pathlib.Path(options.out)):
       _generate(options)

@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
   # TensorFlow's chatter, set before anything imports it; its errors reach us as exceptions.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+  os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')  # else it imports Keras 3 as well
   logging.getLogger('tensorflow').setLevel(logging.ERROR)
   try:
     with signals.handled_by_raising():

@@ -9,9 +9,8 @@ import pathlib
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from serving import warmup
+from serving import keras_free
 
 
 def replay(saved_model_dir: pathlib.Path, golden: pathlib.Path) -> dict[str, Any]:
@@ -27,6 +26,8 @@ def replay(saved_model_dir: pathlib.Path, golden: pathlib.Path) -> dict[str, Any
     pixels: uint8 [N, H, W, C], decoded from the PNGs of the seeds.
     num_warmup_records: int64, records that were answered.
   """
+  import tensorflow as tf  # here, so that the program can do without Keras
+
   model = tf.saved_model.load(str(saved_model_dir))
   with np.load(golden, allow_pickle=False) as arrays:
     seeds, latents = tf.constant(arrays['seeds']), tf.constant(arrays['latents'])
@@ -41,8 +42,12 @@ def replay(saved_model_dir: pathlib.Path, golden: pathlib.Path) -> dict[str, Any
   }
 
 
-def _answer_warmup(model: tf.Module, saved_model_dir: pathlib.Path) -> int:
+def _answer_warmup(model: Any, saved_model_dir: pathlib.Path) -> int:
   """Answers every warm-up record; one that fails raises, as it would block the load."""
+  import tensorflow as tf
+
+  from serving import warmup
+
   count = 0
   for request in warmup.read_warmup(saved_model_dir):
     inputs = {key: tf.constant(tf.make_ndarray(proto)) for key, proto in request.inputs.items()}
@@ -61,4 +66,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
+  keras_free.make()
   main()

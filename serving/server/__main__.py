@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from serving import keras_free
 from serving.server import flags, ports
 from serving.server.options import StartError
 
@@ -36,4 +37,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
+  keras_free.make()
   os._exit(main())  # sys.exit would wait for threads that compute requests whose grace is over
