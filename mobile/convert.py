@@ -135,7 +135,7 @@ def _save(folder: str, generator: tf_keras.Model, rescales: bool) -> None:
     specs.append(tf.TensorSpec([1], tf.int32, 'label'))
   module = tf.Module()
   module.generator_variables = list(generator.variables)
-  module.generate = tf.function(generate, input_signature=specs)
+  module.generate = tf.function(generate, input_signature=specs, autograph=False)
   signatures = {verify.SIGNATURE: module.generate.get_concrete_function()}
   tf.saved_model.save(module, folder, signatures=signatures)
 

@@ -25,7 +25,9 @@ class Generator:
   @functools.cached_property
   def _call(self) -> Callable[[list[tf.Tensor]], tf.Tensor]:
     """The model as a graph, traced once for any batch size."""
-    return tf.function(lambda inputs: self.model(inputs, training=False), reduce_retracing=True)
+    return tf.function(
+      lambda inputs: self.model(inputs, training=False), reduce_retracing=True, autograph=False
+    )
 
   def images(self, latents: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
     """Makes images.

@@ -7,6 +7,7 @@ compiled with XLA, because a server starts with XLA off. Shapes are checked insi
 Serving does not check them, and a convolution of oneDNN that is given another rank ends the server.
 """
 
+import functools
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -91,10 +92,12 @@ def _module(
   module.discriminator_variables = list(discriminator.variables)
   seed = tf.TensorSpec([None], tf.int64, 'seed')
   latent = tf.TensorSpec([None, latent_size], tf.float32, 'latent')
-  module.latents = tf.function(to_latents, input_signature=[seed])
-  module.serving_default = tf.function(from_seed, input_signature=[seed, *label])
-  module.from_latent = tf.function(from_latent, input_signature=[latent, *label])
-  module.score = tf.function(score, input_signature=[batch_of_images, *label])
+  # Nothing in them is for AutoGraph, which takes longer than the tracing itself.
+  function = functools.partial(tf.function, autograph=False)
+  module.latents = function(to_latents, input_signature=[seed])
+  module.serving_default = function(from_seed, input_signature=[seed, *label])
+  module.from_latent = function(from_latent, input_signature=[latent, *label])
+  module.score = function(score, input_signature=[batch_of_images, *label])
   return module
 
 

@@ -58,7 +58,8 @@ class FeatureNet:
       features, logits = model(tf.cast(images, tf.float32), training=False)
       return features, tf.nn.softmax(logits)
 
-    return tf.function(read, input_signature=[tf.TensorSpec([None, *self.image_shape], tf.uint8)])
+    images = tf.TensorSpec([None, *self.image_shape], tf.uint8)
+    return tf.function(read, input_signature=[images], autograph=False)
 
   @classmethod
   def load(cls, path: pathlib.Path = MNIST_WEIGHTS) -> 'FeatureNet':

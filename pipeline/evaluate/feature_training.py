@@ -80,7 +80,7 @@ def _step_function(model: tf_keras.Model, num_steps: int) -> Callable[..., None]
   rate = tf_keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, num_steps)
   optimizer = tf_keras.optimizers.AdamW(rate, weight_decay=_WEIGHT_DECAY)
 
-  @tf.function
+  @tf.function(autograph=False)
   def step(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> None:
     with tf.GradientTape() as tape:
       _, logits = model(_moved(tf.cast(images, tf.float32), seed), training=True)

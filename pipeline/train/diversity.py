@@ -54,7 +54,7 @@ class Diversity:
     self._inputs = [latents_from_seeds(seeds, spec.latent_size)]
     if spec.is_conditional:
       self._inputs.append(tf.constant(labels[looked_at], tf.int32))
-    self._generate = tf.function(lambda inputs: generator(inputs, training=False))
+    self._generate = tf.function(lambda inputs: generator(inputs, training=False), autograph=False)
     # One image a class is as varied as the classes are, so classes that are asked for count apart.
     apart = spec.is_conditional and _MIN_A_CLASS * num_classes <= len(looked_at)
     self._groups = labels[looked_at] if apart else np.zeros(len(looked_at), np.int64)

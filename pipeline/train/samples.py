@@ -36,7 +36,7 @@ class SampleGrid:
       labels = tf.range(number, dtype=tf.int32) // self._columns % spec.num_classes
       self._inputs.append(labels)
     self._real = None if real is None else _repeated(real, number)
-    self._generate = tf.function(lambda inputs: generator(inputs, training=False))
+    self._generate = tf.function(lambda inputs: generator(inputs, training=False), autograph=False)
 
   def draw(self) -> PIL.Image.Image:
     """The grid as it looks now; real images stand to the right of a gap."""
