@@ -11,7 +11,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 _ROUNDS, _ROUND_IMAGES = 60, 10
-_LONGEST_S = 5.0  # of large generators as many rounds as that has time for, one at least
+_LONGEST_S = 2.0  # of large generators as many rounds as that has time for, one at least
 
 
 def milliseconds(models: Mapping[str, bytes]) -> dict[str, float]:
