@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from pipeline import dataset
 from pipeline.config.train import TrainConfig
 from pipeline.networks import ModelSpec, Pair
 from pipeline.train import devices, stream
