@@ -6,6 +6,7 @@ all threads are busy, batches fill up.
 
 import concurrent.futures
 import dataclasses
+import itertools
 import logging
 import threading
 import time
@@ -29,6 +30,19 @@ class Task:
   outputs: concurrent.futures.Future[Arrays] = dataclasses.field(
     default_factory=concurrent.futures.Future
   )
+
+  def split(self, first: int, most: int) -> 'list[Task]':
+    """Parts in their order: of `first` rows, unless that is 0, of `most` rows, and the rest."""
+    bounds = sorted({0, *range(first, self.num_rows, most), self.num_rows})
+    return [
+      Task(
+        {name: array[start:end] for name, array in self.inputs.items()},
+        end - start,
+        self.deadline_s,
+        self.queued_s,
+      )
+      for start, end in itertools.pairwise(bounds)
+    ]
 
 
 class Batch:
@@ -91,27 +105,37 @@ class Queue:
     self.compute = compute
     self._changed, self._parameters = changed, parameters
 
-  def add(self, tasks: list[Task]) -> None:
-    """Puts all tasks of a request in, or none.
+  def add(self, task: Task) -> list[Task]:
+    """Puts a request in, or nothing of it.
+
+    Returns:
+      Its parts, in their order, each with outputs of its own. Where large requests are split, they
+      fill the batch that is open first; else there is one.
 
     Raises:
-      ServingError: INVALID_ARGUMENT, one has more rows than a batch; UNAVAILABLE, there is no room.
+      ServingError: INVALID_ARGUMENT, it has more rows than a batch; UNAVAILABLE, there is no room.
     """
-    limit = self._parameters.max_batch_size
-    for task in tasks:
-      if task.num_rows > limit:
-        raise invalid(f'Task size {task.num_rows} is larger than maximum input batch size {limit}')
+    limit, split = self._parameters.max_batch_size, self._parameters.split_large_requests
+    if task.num_rows > limit and not split:
+      raise invalid(f'Task size {task.num_rows} is larger than maximum input batch size {limit}')
     with self._changed:
       before, most = len(self.batches), self._parameters.max_enqueued_batches
-      if before + self._new_batches(tasks) > most:
-        raise ServingError(
-          Code.UNAVAILABLE,
-          'The batch scheduling queue to which this task was submitted is full;'
-          f' currently {before} batches enqueued and max_enqueued_batches is {most}',
+      tail = self.batches[-1].num_rows if self.batches else limit
+      free = limit - tail
+      capacity = free + limit * (most - before)
+      if split and task.num_rows > capacity:
+        raise _full(
+          f'task size is {task.num_rows} but scheduling capacity is only {capacity}'
+          f' (num_enqueued_batches={before}, max_enqueued_batches={most},'
+          f' open_batch_size={tail if before else 0}, max_execution_batch_size={limit})'
         )
-      for task in tasks:
-        self._put(task)
+      if not split and task.num_rows > free and before >= most:
+        raise _full(f'currently {before} batches enqueued and max_enqueued_batches is {most}')
+      parts = task.split(free, limit) if split else [task]
+      for part in parts:
+        self._put(part)
       self._changed.notify_all()
+    return parts
 
   def is_due(self) -> bool:
     """Whether the first batch may be computed now."""
@@ -124,22 +148,17 @@ class Queue:
       return 0.0
     return first.opened_s + self._parameters.timeout_s - time.monotonic()
 
-  def _new_batches(self, tasks: list[Task]) -> int:
-    """How many batches more these tasks need."""
-    free = self._parameters.max_batch_size - self.batches[-1].num_rows if self.batches else 0
-    count = 0
-    for task in tasks:
-      if task.num_rows > free:
-        count, free = count + 1, self._parameters.max_batch_size
-      free -= task.num_rows
-    return count
-
   def _put(self, task: Task) -> None:
     limit = self._parameters.max_batch_size
     if not self.batches or self.batches[-1].num_rows + task.num_rows > limit:
       self.batches.append(Batch())
     self.batches[-1].tasks.append(task)
     self.batches[-1].num_rows += task.num_rows
+
+
+def _full(why: str) -> ServingError:
+  text = f'The batch scheduling queue to which this task was submitted is full; {why}'
+  return ServingError(Code.UNAVAILABLE, text)
 
 
 def _process(queue: Queue, batch: Batch) -> None:

@@ -54,9 +54,9 @@ class Batched(Servable):
     if not num_rows:
       return self._inner.run(signature, inputs, outputs, deadline_s)
     self._metrics.request_in_queue(num_rows, len(inputs))
-    tasks = self._tasks(inputs, num_rows, deadline_s)
-    with self._lock:  # or `free` might remove the queue before the tasks are in it
-      self._queue(signature, inputs, outputs).add(tasks)
+    task = Task(inputs, num_rows, deadline_s)
+    with self._lock:  # or `free` might remove the queue before the task is in it
+      tasks = self._queue(signature, inputs, outputs).add(task)
     parts = [task.outputs.result() for task in tasks]
     if len(parts) == 1:
       return parts[0]
@@ -70,17 +70,6 @@ class Batched(Servable):
         self._scheduler.remove(queue)
       self._queues.clear()
     self._inner.free()
-
-  def _tasks(self, inputs: Arrays, num_rows: int, deadline_s: float | None) -> list[Task]:
-    step = self._parameters.max_batch_size if self._parameters.split_large_requests else num_rows
-    return [
-      Task(
-        {name: array[start : start + step] for name, array in inputs.items()},
-        min(step, num_rows - start),
-        deadline_s,
-      )
-      for start in range(0, num_rows, step)
-    ]
 
   def _queue(self, signature: SignatureDef, inputs: Arrays, outputs: Sequence[str]) -> Queue:
     if self._freed:

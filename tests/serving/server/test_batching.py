@@ -266,13 +266,33 @@ def test_large_requests_are_split(batched, pool):
   assert sorted(model._inner.shapes) == [(2, 1), (4, 1), (4, 1)]
 
 
-def test_large_request_that_does_not_fit_leaves_nothing_behind(batched, pool):
-  model = batched(max_batch_size=1, max_enqueued_batches=2, split_large_requests=True)
+def test_large_request_fills_the_open_batch_first(batched, pool):
+  model = batched(max_batch_size=4, max_enqueued_batches=2, split_large_requests=True)
   hold(model, pool)
-  code, _ = code_and_text(ask(pool, model, rows(1, 2, 3)))
-  assert code is Code.UNAVAILABLE
-  wait_for_tasks(model, 0)
+  small = ask(pool, model, rows(1, 2, 3))
+  wait_for_tasks(model, 1)
+  large = ask(pool, model, rows(4, 5, 6, 7, 8))
+  wait_for_tasks(model, 3)
   model._inner.go.set()
+  assert small.result(60)['sum'][:, 0].tolist() == [1, 2, 3]
+  assert large.result(60)['sum'][:, 0].tolist() == [4, 5, 6, 7, 8]
+  assert model._inner.shapes == [(1, 1), (4, 1), (4, 1)]
+
+
+def test_large_request_that_does_not_fit_leaves_nothing_behind(batched, pool):
+  model = batched(max_batch_size=2, max_enqueued_batches=2, split_large_requests=True)
+  hold(model, pool)
+  small = ask(pool, model, rows(1))
+  wait_for_tasks(model, 1)
+  assert code_and_text(ask(pool, model, rows(2, 3, 4, 5))) == (
+    Code.UNAVAILABLE,
+    'The batch scheduling queue to which this task was submitted is full; task size is 4 but'
+    ' scheduling capacity is only 3 (num_enqueued_batches=1, max_enqueued_batches=2,'
+    ' open_batch_size=1, max_execution_batch_size=2)',
+  )
+  wait_for_tasks(model, 1)
+  model._inner.go.set()
+  assert small.result(60)['sum'] == [[1]]
 
 
 def test_defect_does_not_let_anybody_wait():
@@ -282,7 +302,7 @@ def test_defect_does_not_let_anybody_wait():
     raise KeyError('a defect')
 
   task = Task(rows(1), 1, None)
-  scheduler.queue(Parameters(), compute).add([task])
+  scheduler.queue(Parameters(), compute).add(task)
   with pytest.raises(KeyError):
     task.outputs.result(60)
 
@@ -302,10 +322,11 @@ def test_queues_take_turns():
 
   one, other = queue('one'), queue('other')
   tasks = [Task(rows(1), 1, None) for _ in range(4)]
-  one.add(tasks[:1])
+  one.add(tasks[0])
   assert begun.wait(60)
-  one.add(tasks[1:3])
-  other.add(tasks[3:])
+  one.add(tasks[1])
+  one.add(tasks[2])
+  other.add(tasks[3])
   go.set()
   for task in tasks:
     task.outputs.result(60)
@@ -335,10 +356,10 @@ def test_a_request_on_its_way_into_a_queue_does_not_wait_for_ever(
 ):
   add, under_way, go = Queue.add, threading.Event(), threading.Event()
 
-  def add_late(queue: Queue, tasks: list[Task]) -> None:
+  def add_late(queue: Queue, task: Task) -> list[Task]:
     under_way.set()
     assert go.wait(60)
-    add(queue, tasks)
+    return add(queue, task)
 
   monkeypatch.setattr(Queue, 'add', add_late)
   model = batched(timeout_s=3600)
