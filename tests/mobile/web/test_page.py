@@ -296,6 +296,7 @@ def test_a_file_that_is_lost_or_no_model_is_said(
     model.unlink()
     driver.get(address)
     browser.wait_for_text(driver, 'error', 'model/generator.tflite could not be loaded: HTTP 404.')
+    WebDriverWait(driver, 60).until(lambda _: not driver.find_element(By.ID, 'facts').text)
     model.write_bytes(whole)
     (changed / 'model/golden.json').unlink()
     driver.get(address)

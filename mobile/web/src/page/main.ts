@@ -57,4 +57,5 @@ async function attempt(action: () => Promise<unknown>): Promise<void> {
   }
 }
 
-attempt(start);
+await attempt(start);
+document.getElementById('loading')?.remove(); // where an error came before the facts
