@@ -5,7 +5,8 @@
 
 The loss of an operation is the mean squared error of the pictures, in grey levels, when that
 operation alone is in int8. Two neighbours both count the rounding of what passes between them, so
-the losses add up to more than that of the whole.
+the losses add up to more than that of the whole. It is the loss of --quantization=ptq: of a run
+whose file was made in another way, the command says so.
 
 `--out` writes the file with these layers in float32. An app plays it in place of generator.tflite,
 but it is not of the run: neither validated nor in golden.json.
@@ -14,6 +15,7 @@ Exit codes: 0 done, 2 a flag is wrong, 7 the run's file is damaged.
 """
 
 import argparse
+import json
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -91,6 +93,15 @@ def _report(model: bytes, options: argparse.Namespace) -> None:
   _print_effect(analysis, 'all in int8', [])
   if kept:
     _print_effect(analysis, f'{options.float_layers} in float32', kept)
+  if made := _made_otherwise(options.run_dir):
+    print(f'That is rounding after training; generator.tflite of this run was made by {made}.')
+
+
+def _made_otherwise(run_dir: pathlib.Path) -> str:
+  """The settings by which the run's own file was made, if this is not what it loses."""
+  settings = json.loads((run_dir / 'run.json').read_text(encoding='utf-8'))['export_tflite']
+  usual = {'quantization': 'ptq', 'compression': 'none'}
+  return ' '.join(f'--{name}={settings[name]}' for name in usual if settings[name] != usual[name])
 
 
 def _default_chart(run_dir: pathlib.Path) -> pathlib.Path:

@@ -1,6 +1,7 @@
 """A network with one layer that rounds badly: the analysis names it."""
 
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +12,8 @@ import tf_keras
 
 from mobile import convert, debug, gan_info, model_files, replay, seal, verify
 from pipeline import comparison
+from pipeline.config.export import ExportTfliteConfig
+from pipeline.config.run import RunConfig, to_json
 from tests.mobile.test_qat import INFO, drawn, network
 
 
@@ -23,7 +26,13 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
   for kind in ('f32', 'int8'):
     model = convert.convert(kind, generator, drawn(100, 0), INFO)
     (path / 'export_tflite' / convert.FILES[kind]).write_bytes(model)
+  write_settings(path, quantization='ptq')
   return path
+
+
+def write_settings(path: pathlib.Path, quantization: str) -> None:
+  config = RunConfig(export_tflite=ExportTfliteConfig(quantization=quantization))
+  (path / 'run.json').write_text(to_json(config))
 
 
 def plant_coarse_steps(generator: tf_keras.Model) -> None:
@@ -47,6 +56,16 @@ def test_the_command_names_the_layer_that_loses_most(
   assert mixed > whole + 2
   with PIL.Image.open(run_dir / 'debug' / 'quantization_loss.png') as picture:
     assert len(picture.getcolors()) > 2
+
+
+def test_a_run_whose_file_was_made_in_another_way_is_told(
+  run_dir: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+):
+  shutil.copytree(run_dir, tmp_path / 'tuned')
+  write_settings(tmp_path / 'tuned', quantization='qat')
+  assert debug.main([f'--run_dir={tmp_path / "tuned"}']) == 0
+  told = capsys.readouterr().out.splitlines()[-1]
+  assert told.endswith('generator.tflite of this run was made by --quantization=qat.')
 
 
 @pytest.mark.slow
