@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from pipeline import run
 
-NUM_KILLS = 20
+NUM_KILLS, NUM_STEPS = 20, 144  # more steps than are made between the kills
 LONGEST_S = 600  # for a process to come to what is waited for
 COMMAND = (
   '--stages=ingest,train',
@@ -25,9 +25,9 @@ COMMAND = (
   '--latent_size=8',
   '--r1_gamma=0',
   '--batch_size=8',
-  '--train_steps=72',
+  f'--train_steps={NUM_STEPS}',
   '--log_every_steps=7',
-  '--snapshot_every_steps=24',
+  '--snapshot_every_steps=48',
   '--precision=float32',
   '--xla=off',
 )
@@ -65,15 +65,26 @@ def is_writing(folder):
   return any(name.endswith('_temp') for name in os.listdir(checkpoints(folder)))  # noqa: PTH208
 
 
+def last_write(folder):
+  index = checkpoints(folder) / 'checkpoint'
+  return index.stat().st_mtime_ns if index.is_file() else None
+
+
 def await_checkpoints(process, folder, number):
   """Waits until a process has written some checkpoints, the first of a run included."""
-  index, deadline_s = checkpoints(folder) / 'checkpoint', time.monotonic() + LONGEST_S
-  written, seen = 0, None
+  deadline_s, written, seen = time.monotonic() + LONGEST_S, 0, None
   while written < number:
     assert process.is_alive(), (folder / 'output').read_text()
     assert time.monotonic() < deadline_s
-    changed = index.stat().st_mtime_ns if index.is_file() else None
+    changed = last_write(folder)
     written, seen = written + (changed != seen), changed
+    time.sleep(0.001)
+
+
+def await_start(folder, seconds):
+  """Waits that long, or until a process writes its first checkpoint."""
+  deadline_s, before = time.monotonic() + seconds, last_write(folder)
+  while time.monotonic() < deadline_s and last_write(folder) == before:
     time.sleep(0.001)
 
 
@@ -95,7 +106,7 @@ def kill_somewhere(process, folder, chance):
   """Kills a run as it starts, between two checkpoints or while one is written: returns which."""
   moment = chance.choice(('start', 'between', 'writing'))
   if moment == 'start':
-    process.join(timeout=chance.uniform(0, 4))
+    await_start(folder, chance.uniform(0, 4))
   else:
     await_checkpoints(process, folder, chance.randrange(2, 4))
     if moment == 'writing':
@@ -159,7 +170,7 @@ def test_a_kill_while_the_training_is_committed_loses_nothing(tmp_path):
   process.kill()
   process.join()
   finish(tmp_path, '--deterministic')
-  assert 'goes on from step 72' in (tmp_path / 'output').read_text()
+  assert f'goes on from step {NUM_STEPS}' in (tmp_path / 'output').read_text()
   assert not (tmp_path / 'run/superseded').exists()
 
 
