@@ -204,8 +204,7 @@ class TrainConfig(Checked):
   )
   cluster_wait_s: float = setting(
     600.0,
-    'Seconds that a worker named in TF_CONFIG waits for the others, to come to training and in any'
-    ' one step.',
+    'Seconds that a worker named in TF_CONFIG waits for the others to come to training.',
     min=1,
     decides=False,
   )

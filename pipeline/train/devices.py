@@ -22,7 +22,7 @@ def strategy(config: TrainConfig, member: Member | None = None) -> tf.distribute
   for gpu in gpus:
     tf.config.experimental.set_memory_growth(gpu, True)
   if member:
-    return _multi_worker(member, gpus[:number], config.cluster_wait_s)
+    return _multi_worker(member, gpus[:number])
   if number == 1:
     return tf.distribute.get_strategy()
   if gpus:
@@ -50,7 +50,7 @@ def _check(config: TrainConfig, number: int, num_gpus: int, member: Member | Non
 
 
 def _multi_worker(
-  member: Member, gpus: list[tf.config.PhysicalDevice], timeout_s: float
+  member: Member, gpus: list[tf.config.PhysicalDevice]
 ) -> tf.distribute.MultiWorkerMirroredStrategy:
   if gpus:
     tf.config.set_visible_devices(gpus, 'GPU')
@@ -61,8 +61,9 @@ def _multi_worker(
     num_accelerators={'GPU': len(gpus)},
     rpc_layer='grpc',
   )
-  options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=timeout_s)
-  return tf.distribute.MultiWorkerMirroredStrategy(resolver, options)
+  # Without a time-out, for which TensorFlow 2.21 has a thread sleep that long at each exchange of a
+  # step: the heartbeat of its coordination service finds a worker that hangs.
+  return tf.distribute.MultiWorkerMirroredStrategy(resolver)
 
 
 def _split_cpu(number: int) -> None:

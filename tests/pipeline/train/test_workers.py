@@ -213,6 +213,21 @@ def test_a_signal_to_one_worker_stops_both_with_a_checkpoint(cluster, workers, a
   assert_goes_on(cluster, workers)
 
 
+def test_workers_have_no_more_threads_the_longer_they_train(cluster):
+  processes = cluster.start('--train_steps=100000')
+  cluster.wait_for_step(processes, 20)
+  [child] = children(processes[0].pid)
+  before = num_threads(child)
+  cluster.wait_for_step(processes, 60)
+  assert num_threads(child) < before + 40
+  processes[0].terminate()
+  assert [code for code, _, _ in ended(processes)] == [42, 42]
+
+
+def num_threads(pid):
+  return len(os.listdir(f'/proc/{pid}/task'))  # noqa: PTH208
+
+
 def test_a_worker_that_hangs_is_named(cluster):
   processes = cluster.start('--train_steps=100000')
   cluster.wait_for_step(processes, 8)
