@@ -22,11 +22,12 @@ stroke-opacity=".3"/><text x="40" y="{{ tick.at + 3.5 }}" text-anchor="end">{{ t
 <text x="{{ tick.at }}" y="202" text-anchor="middle">{{ tick.label }}</text>
 {% endfor %}
 {% for line in chart.lines %}
-<path d="{{ line.path }}" fill="none" stroke="{{ colours[loop.index0] }}" stroke-width="2"/>
+{% set colour = colours[loop.index0] %}
+<path d="{{ line.path }}" fill="none" stroke="{{ colour }}" stroke-width="2"/>
 {% for x, y in line.dots %}
-<circle cx="{{ x }}" cy="{{ y }}" r="2.5" fill="{{ colours[loop.index0] }}"/>
+<circle cx="{{ x }}" cy="{{ y }}" r="2.5" fill="{{ colour }}"/>
 {% endfor %}
-<text x="46" y="{{ 206 + 16 * loop.index }}" fill="{{ colours[loop.index0] }}">\
+<text x="46" y="{{ 206 + 16 * loop.index }}" fill="{{ colour }}">\
 {{ line.name }}: {{ line.last }} at the end</text>
 {% endfor %}
 </svg>
