@@ -84,7 +84,7 @@ def main() -> None:
   for case in CASES:
     _measure(case, policy, pixels, labels, options.rounds, options.steps)
   if options.costs:
-    train_costs.main()
+    train_costs.print_all()
 
 
 def _measure(

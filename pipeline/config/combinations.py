@@ -13,6 +13,7 @@ _OPERATIONS = ('translation', 'cutout', 'color')
 _WITH_TARGET = ('non_saturating', 'minimax', 'least_squares')
 _CENTRED = ('non_saturating', 'minimax', 'hinge')  # a logit's sign says real or generated
 _WITH_BATCH_NORM = ('dcgan64',)  # in the discriminator
+_OF_ANY_WIDTH = ('digits', 'residual')
 _COMPRESSIBLE = ('ptq', 'dynamic')
 _FLOAT_PROMISE = 'would break the promise that the file makes the pictures of golden'
 _COMPRESSION_CONFLICTS = {
@@ -118,6 +119,11 @@ def _reasons(c: 'TrainConfig') -> Iterator[str]:
   if c.upsampling != 'depth_to_space' and c.network != 'residual':
     yield (
       f'--upsampling={c.upsampling} is a choice of --network=residual; {c.network} has its own way.'
+    )
+  if c.generator_width != 1 and c.network not in _OF_ANY_WIDTH:
+    yield (
+      f'--generator_width={c.generator_width:g}: the layers of --network={c.network} are those of'
+      f' its recipe. Leave it out, or use --network={" or ".join(_OF_ANY_WIDTH)}.'
     )
   unknown = [name for name in c.augment_operations.split(',') if name not in _OPERATIONS]
   if unknown:

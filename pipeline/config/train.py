@@ -50,6 +50,13 @@ class TrainConfig(Checked):
     'Upsampling of --network=residual. depth_to_space is the faster on a phone.',
     choices=('depth_to_space', 'antialiased'),
   )
+  generator_width: float = setting(
+    1.0,
+    "Channels of the generator's hidden layers, as a multiple of the network's own, for"
+    ' --network=digits and residual. Fewer are faster on a phone.',
+    min=0.125,
+    max=8,
+  )
 
   # What they minimise.
   loss: str = setting(

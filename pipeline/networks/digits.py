@@ -24,13 +24,14 @@ def generator(spec: ModelSpec) -> tf_keras.Model:
   """Latents (and labels) to images: [B, Z] (, [B]) -> [B, H, W, C] in [-1, 1]; H and W are 4n."""
   height, width, channels = spec.image_shape
   rows, columns = height // 4, width // 4
+  deep, shallow = parts.width(spec, 96), parts.width(spec, 48)
   inputs, x = parts.generator_input(spec)
-  x = _normalise_activate(L.Dense(rows * columns * 96, use_bias=False)(x))
-  x = L.Reshape([rows, columns, 96])(x)
-  x = _normalise_activate(convolution.Conv2D(96, 3, padding='same', use_bias=False)(x))
-  x = _normalise_activate(convolution.Conv2D(4 * 48, 3, padding='same', use_bias=False)(x))
+  x = _normalise_activate(L.Dense(rows * columns * deep, use_bias=False)(x))
+  x = L.Reshape([rows, columns, deep])(x)
+  x = _normalise_activate(convolution.Conv2D(deep, 3, padding='same', use_bias=False)(x))
+  x = _normalise_activate(convolution.Conv2D(4 * shallow, 3, padding='same', use_bias=False)(x))
   x = layers.DepthToSpace()(x)
-  x = _normalise_activate(convolution.Conv2D(48, 3, padding='same', use_bias=False)(x))
+  x = _normalise_activate(convolution.Conv2D(shallow, 3, padding='same', use_bias=False)(x))
   x = layers.DepthToSpace()(convolution.Conv2D(4 * channels, 3, padding='same')(x))
   images = parts.images(x)
   return tf_keras.Model(inputs, images, name='generator')

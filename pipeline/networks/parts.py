@@ -29,6 +29,14 @@ def dropout(spec: ModelSpec, own_rate: float, x: tf.Tensor) -> tf.Tensor:
   return Dropout(rate)(x) if rate else x
 
 
+def width(spec: ModelSpec, channels: int) -> int:
+  """Channels of a hidden layer of the generator that has `channels` by itself.
+
+  The nearest multiple of 8, which vectorised kernels want, and 8 at least.
+  """
+  return max(8, 8 * round(channels * spec.generator_width / 8))
+
+
 def generator_input(
   spec: ModelSpec, embedding_size: int | None = None
 ) -> tuple[list[tf.Tensor], tf.Tensor]:

@@ -36,7 +36,7 @@ def generator(spec: ModelSpec) -> tf_keras.Model:
   count = min(num_doublings(height), num_doublings(width))
   rows, columns = height >> count, width >> count
   inputs, x = parts.generator_input(spec)
-  widths = _widths(count)
+  widths = [parts.width(spec, channels) for channels in _widths(count)]
   x = L.Reshape([rows, columns, widths[0]])(L.Dense(rows * columns * widths[0])(x))
   for filters in widths[1:]:
     skip = convolution.Conv2D(filters, 1, use_bias=False)(x)

@@ -21,6 +21,7 @@ class ModelSpec:
   spectral_norm: bool = False  # of the discriminator
   minibatch: str = 'none'  # 'stddev' or 'discrimination': how the discriminator sees the batch
   upsampling: str = 'depth_to_space'  # or 'antialiased', where the network leaves the choice
+  generator_width: float = 1.0  # channels of its hidden layers over the network's own
 
   @property
   def is_conditional(self) -> bool:

@@ -36,6 +36,7 @@ def model_spec(config: TrainConfig, info: DatasetInfo) -> ModelSpec:
     spectral_norm=config.spectral_norm,
     minibatch=config.minibatch,
     upsampling=config.upsampling,
+    generator_width=config.generator_width,
   )
 
 

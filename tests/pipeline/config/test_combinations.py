@@ -27,6 +27,7 @@ REFUSED = [
   ({'profile_steps': '5:11', 'train_steps': 10}, 'ends after --train_steps=10'),
   ({'instance_noise_steps': 10}, 'does nothing'),
   ({'upsampling': 'antialiased'}, 'has its own way'),
+  ({'network': 'dcgan', 'generator_width': 0.5}, 'those of its recipe'),
   ({'augment_operations': 'translation,flip'}, "'flip', which is not known"),
 ]
 ACCEPTED = [
@@ -39,6 +40,7 @@ ACCEPTED = [
   {'mismatch_weight': 0.1, 'conditioning': 'projection'},
   {'augment': 'ada', 'loss': 'non_saturating'},
   {'network': 'residual', 'upsampling': 'antialiased'},
+  {'network': 'residual', 'generator_width': 2.0},
   {'profile_steps': '5:10', 'train_steps': 10},
 ]
 

@@ -38,6 +38,8 @@ SPECIAL = [
   spec('digits', (32, 32, 3)),
   spec('digits', (8, 8, 1)),
   spec('residual', (48, 48, 3), upsampling='antialiased'),
+  spec('digits', generator_width=0.5),
+  spec('residual', generator_width=0.25),
   spec('digits', minibatch='stddev'),
   spec('mlp', minibatch='stddev'),
   spec('dcgan', minibatch='discrimination'),
@@ -51,6 +53,8 @@ WITH_TRAINING_AIDS = [s for s in ALL if s.spectral_norm or s.network == 'dcgan']
 def name_of(s):
   settings = (s.conditioning if s.num_classes else '', s.minibatch, s.upsampling)
   kept = [text for text in settings if text not in ('', 'none', 'depth_to_space')]
+  if s.generator_width != 1:
+    kept.append(f'width{s.generator_width:g}')
   return '-'.join([s.network, 'x'.join(map(str, s.image_shape)), *kept, *['sn'] * s.spectral_norm])
 
 
@@ -127,6 +131,26 @@ def test_weights_are_those_of_the_table(network):
   pair = networks.build(spec(network, (64, 64, 1) if network == 'dcgan64' else (28, 28, 1)))
   found = pair.generator.count_params(), pair.discriminator.count_params()
   assert found == COUNTS[network]
+
+
+@pytest.mark.parametrize(
+  ('multiple', 'deep', 'shallow'), [(1, 96, 48), (2, 192, 96), (0.7, 64, 32), (0.125, 16, 8)]
+)
+def test_the_width_of_the_generator_is_that_of_its_hidden_layers(multiple, deep, shallow):
+  pair = networks.build(spec('digits', generator_width=multiple))
+  assert pair.generator.count_params() == (
+    100 * 7 * 7 * deep
+    + batch_norm(7 * 7 * deep)
+    + 3 * 3 * deep * deep
+    + batch_norm(deep)
+    + 3 * 3 * deep * 4 * shallow
+    + batch_norm(4 * shallow)
+    + 3 * 3 * shallow * shallow
+    + batch_norm(shallow)
+    + (3 * 3 * shallow + 1) * 4
+  )
+  narrow = networks.build(spec('digits')).discriminator.count_params()
+  assert pair.discriminator.count_params() == narrow
 
 
 @pytest.mark.parametrize('way', ['none', 'embedding', 'projection'])
