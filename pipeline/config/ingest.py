@@ -47,6 +47,12 @@ class IngestConfig(Checked):
   cache_dir: str = setting(
     '~/.cache/forgeline', 'Folder that keeps verified downloads.', decides=False
   )
+  normal_classes: str = setting(
+    '',
+    'Names of classes, separated by commas, that the generator is to know, without labels; images'
+    ' of all others become the split anomalous, by which --anomaly_steps is measured. Empty is'
+    ' every class, with labels.',
+  )
   image_size: int = setting(28, 'Height and width of the stored images, in pixels.', min=8, max=256)
   num_channels: int = setting(1, 'Colour channels of the stored images: 1 or 3.', min=1, max=3)
   num_shards: int = setting(4, 'TFRecord files of the training split.', min=1, max=4096)
@@ -79,6 +85,11 @@ class IngestConfig(Checked):
         f'--dataset={self.dataset} (IngestConfig) needs local files.'
         ' Name their folder with --data_dir.'
       )
+
+  @property
+  def normal_class_names(self) -> tuple[str, ...]:
+    """`normal_classes`, one by one."""
+    return tuple(name for text in self.normal_classes.split(',') if (name := text.strip()))
 
   @property
   def data_path(self) -> pathlib.Path:

@@ -88,27 +88,29 @@ def open_source(config: IngestConfig) -> Source:
     DataError: no folder, no images, images beside class folders, a class that only `test/` has,
       a linked folder.
   """
-  return open_folder(_root(config), name='image_folder')
+  return open_folder(_root(config), name='image_folder', test_only=bool(config.normal_classes))
 
 
 def source_digest(config: IngestConfig) -> str:
   """SHA-256 of the names and contents of the images."""
-  return folder_digest(_root(config))
+  return folder_digest(_root(config), test_only=bool(config.normal_classes))
 
 
-def open_folder(root: pathlib.Path, *, name: str) -> Source:
+def open_folder(root: pathlib.Path, *, name: str, test_only: bool = False) -> Source:
   """Describes a folder of images.
 
   Args:
     root: laid out as `open_source` says.
     name: of the dataset.
+    test_only: `test/` may have classes that `train/` has not: defects of which none is learned.
 
   Raises:
     DataError: see `open_source`.
   """
   root = root.resolve()
-  files = _find_splits(root)
-  class_names = tuple(sorted({c for c in map(_class_of, files['train']) if c is not None}))
+  files = _find_splits(root, test_only)
+  found = (_class_of(file) for split in files.values() for file in split)
+  class_names = tuple(sorted({c for c in found if c is not None}))
   splits = {
     split: _blocks(name, root, found, {c: k for k, c in enumerate(class_names)})
     for split, found in files.items()
@@ -121,10 +123,10 @@ def open_folder(root: pathlib.Path, *, name: str) -> Source:
   )
 
 
-def folder_digest(root: pathlib.Path) -> str:
+def folder_digest(root: pathlib.Path, *, test_only: bool = False) -> str:
   """SHA-256 of the names and contents of the images in a folder."""
   root = root.resolve()
-  return _digest(root, _find_splits(root))
+  return _digest(root, _find_splits(root, test_only))
 
 
 def _digest(root: pathlib.Path, files: dict[str, list['_File']]) -> str:
@@ -148,7 +150,7 @@ def _root(config: IngestConfig) -> pathlib.Path:
   return root
 
 
-def _find_splits(root: pathlib.Path) -> dict[str, list[_File]]:
+def _find_splits(root: pathlib.Path, test_only: bool) -> dict[str, list[_File]]:
   """The images by split; every split has some, and all of them classes or none."""
   folders = _split_folders(root)
   found = {split: _find(root, folder) for split, folder in folders.items()}
@@ -158,7 +160,7 @@ def _find_splits(root: pathlib.Path) -> dict[str, list[_File]]:
         f'{folders[split]} (--data_dir) holds no images.'
         ' Put .png, .jpg or .jpeg files there, a subfolder for each class.'
       )
-  _check_classes(root, found)
+  _check_classes(root, found, test_only)
   return found
 
 
@@ -177,13 +179,15 @@ def _split_folders(root: pathlib.Path) -> dict[str, pathlib.Path]:
   return {split: root / split for split in _SPLITS if split in here}
 
 
-def _check_classes(root: pathlib.Path, found: dict[str, list[_File]]) -> None:
+def _check_classes(root: pathlib.Path, found: dict[str, list[_File]], test_only: bool) -> None:
   classes = {split: {_class_of(file) for file in files} for split, files in found.items()}
   if any(None in names and len(names) > 1 for names in classes.values()):
     raise errors.DataError(
       f'{root} (--data_dir) has images beside class folders.'
       ' Move them into a class folder, or remove the folders.'
     )
+  if test_only and None not in set().union(*classes.values()):
+    return
   for name in sorted(map(str, classes.get('test', set()) - classes['train'])):
     raise errors.DataError(
       f'{root} (--data_dir): class {name!r} is in test/ and not in train/.'

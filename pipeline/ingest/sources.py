@@ -17,6 +17,7 @@ from pipeline.ingest import (
   kmnist,
   mnist,
   mnist_sample,
+  normal_classes,
   npz,
   tfrecord_folder,
 )
@@ -54,7 +55,9 @@ def open_source(config: IngestConfig) -> Source:
     StorageError: a cache folder that can't be written.
   """
   with _readable(config):
-    return _MODULES[config.dataset].open_source(config)
+    source = _MODULES[config.dataset].open_source(config)
+  normal = config.normal_class_names
+  return normal_classes.separate(source, normal) if normal else source
 
 
 def source_digest(config: IngestConfig) -> str:

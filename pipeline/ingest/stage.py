@@ -12,7 +12,7 @@ from typing import Any
 from pipeline import errors
 from pipeline.config.ingest import IngestConfig
 from pipeline.console import Console
-from pipeline.ingest import sources
+from pipeline.ingest import normal_classes, sources
 from pipeline.ingest.source import Source
 
 _NUM_REASONS = 3  # quoted when too many records are bad
@@ -37,13 +37,15 @@ def ingest(
   start_s = time.monotonic()
   source = sources.open_source(config)
   counts = {split: sum(b.num_records for b in blocks) for split, blocks in source.splits.items()}
+  num_shards = _num_shards(config.num_shards, counts)
+  counts.pop(normal_classes.SPLIT, None)  # the same records again
   console.log(
     f'dataset={source.name} '
     + ' '.join(f'{split}={n}' for split, n in counts.items())
     + f' classes={len(source.class_names)} shards={config.num_shards}'
     + f' workers={config.num_ingest_workers}'
   )
-  summary = _run(config, source, _num_shards(config.num_shards, counts), output)
+  summary = _run(config, source, num_shards, output)
   _write_quarantine(output, summary['bad'])
   _check(config, summary, sum(counts.values()))
   info = _dataset(config, source, summary)
@@ -115,6 +117,11 @@ def _check(config: IngestConfig, summary: dict[str, Any], num_records: int) -> N
   reasons = '; '.join(f'{line["key"]}: {line["reason"]}' for line in bad[:_NUM_REASONS])
   where = f'--data_dir={config.data_dir}' if config.data_dir else f'--dataset={config.dataset}'
   empty = [split for split, s in summary['statistics'].items() if not s['num_images']]
+  if empty and config.normal_classes and not bad:
+    raise errors.DataError(
+      f'{where}: no image of the {empty[0]} split is of --normal_classes={config.normal_classes}.'
+      ' Name a class that every split has.'
+    )
   if empty:
     raise errors.DataError(
       f'{where}: no record of the {empty[0]} split could be decoded'
