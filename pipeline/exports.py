@@ -3,6 +3,7 @@
 import json
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +20,7 @@ import pipeline
 import serving.export
 import serving.warmup
 from mobile.calibration import Calibration
-from pipeline import dataset, errors
+from pipeline import anomaly, dataset, errors
 from pipeline import generator as generators
 from pipeline.config.export import ExportSavedModelConfig, ExportTfliteConfig
 from pipeline.console import Console
@@ -37,18 +38,41 @@ def export_saved_model(
   output: pathlib.Path,
   console: Console,
 ) -> None:
-  """Stage: the SavedModel for TF Serving, with warm-up records and its golden samples."""
+  """Stage: the SavedModel for TF Serving, with warm-up records and its golden samples.
+
+  Raises:
+    ConfigError: settings that ask of the generator what it is not.
+  """
   generator = chosen_generator(inputs)
+  discriminator = generators.load_discriminator(inputs['train'], _snapshot(inputs))
+  detector = None
+  if config.anomaly_steps:
+    detector = anomaly.fit(config, generator, discriminator, inputs['ingest'], console)
   serving.export.export_saved_model(
     output,
     generator=generator.model,
-    discriminator=generators.load_discriminator(inputs['train'], _snapshot(inputs)),
+    discriminator=discriminator,
     latents_from_seeds=latents_from_seeds,
     num_classes=generator.spec.num_classes,
+    encoder=detector and detector.encoder,
     golden=inputs['golden'],
   )
   serving.warmup.write_warmup(output, config.num_warmup_records)
-  console.log(f'SavedModel with signatures serving_default, from_latent, score in {output.parent}')
+  names = 'serving_default, from_latent, score'
+  if detector:
+    names += ', anomaly'
+    _log_anomaly(anomaly.record(detector, inputs['ingest'], output), console)
+  console.log(f'SavedModel with signatures {names} in {output.parent}')
+
+
+def _log_anomaly(facts: Mapping[str, Any], console: Console) -> None:
+  line = f'anomaly normal={facts["num_normal"]} threshold={facts["threshold"]:.4g}'
+  if facts['auroc'] is not None:
+    line += (
+      f' anomalous={facts["num_anomalous"]} auroc={facts["auroc"]:.4f}'
+      f' found={facts["anomalous_above"]:.2%}'
+    )
+  console.log(line)
 
 
 def export_tflite(

@@ -43,6 +43,7 @@ def tolerances(config: Any) -> dict[str, dict[str, float]]:
       'max_pixel_share_off': config.max_pixel_share_off,
       'max_level_difference': 1,
       'max_latent_share_off': 0,  # a seed's latents agree bit for bit
+      'max_score_difference': 1e-3,  # of an anomaly score, as a share of it
     },
     'tflite_f32': {'max_level_difference': 1},
     'tflite_f16': {'min_psnr_db': 40.0},

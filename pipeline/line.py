@@ -21,7 +21,7 @@ STAGES = (
   Stage(
     name='export_saved_model',
     module='pipeline.exports',
-    inputs=('train', 'evaluate', 'golden'),
+    inputs=('ingest', 'train', 'evaluate', 'golden'),
   ),
   Stage(
     name='export_tflite',

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from mobile import model_files
-from pipeline import comparison, dataset, latents, pictures, replays
+from pipeline import anomaly, comparison, dataset, latents, pictures, replays
 from pipeline import generator as generators
 from pipeline.comparison import Check
 from pipeline.config.validate import ValidateConfig
@@ -47,7 +47,8 @@ def validate(
   """Writes validation.json, golden.png and a picture grid for each exported model.
 
   Args:
-    config: number of images behind the Frechet distance; limits come with golden.
+    config: number of images behind the Frechet distance; limits come with golden, but for the
+      area under the ROC curve.
     inputs: artifacts ingest, train, evaluate, golden, export_saved_model and export_tflite.
     output: existing folder.
     console: shows a line for each model.
@@ -58,14 +59,22 @@ def validate(
   with tempfile.TemporaryDirectory() as folder:
     extra = pathlib.Path(folder) / 'extra.npz'
     replays.save_samples(extra, judge.latents, judge.labels)
-    binary = config.model_server_binary
-    validator = Validator(golden, inputs['golden'] / 'golden.npz', judge, extra, output, binary)
+    validator = Validator(
+      golden,
+      inputs['golden'] / 'golden.npz',
+      judge,
+      extra,
+      output,
+      config.model_server_binary,
+      config.min_anomaly_auroc,
+    )
     for measure, path in _exports(validator, inputs):
       models.append(validator.model(measure, path))
       console.log(_summary(models[-1]))
   _save_grid(output / 'golden.png', golden.pixels)
   passed = all(result['passed'] for model in models for result in model['checks'])
-  facts = {'passed': passed, 'server': server_process.program(binary), 'models': models}
+  server = server_process.program(config.model_server_binary)
+  facts = {'passed': passed, 'server': server, 'models': models}
   text = json.dumps(facts, indent=2, allow_nan=False)
   (output / 'validation.json').write_text(text + '\n', encoding='utf-8')
 
@@ -126,6 +135,7 @@ class Validator:
   extra_file: pathlib.Path  # the judge's latents and labels
   output: pathlib.Path  # picture grids go here
   model_server_binary: str = ''
+  min_anomaly_auroc: float = 0.0
 
   def model(self, measure: Measure, path: pathlib.Path) -> Any:
     """One model's entry of validation.json; a model that can't be run fails, too."""
@@ -146,7 +156,12 @@ class Validator:
     latents_off = got['latents'] != self.golden.latents
     limits = self.golden.tolerances['saved_model']
     off = comparison.share_off('max_latent_share_off', latents_off, limits)
-    return [*self._saved_model_checks(got['images'], got['pixels']), off], got['pixels']
+    checks = [*self._saved_model_checks(got['images'], got['pixels']), off]
+    samples = anomaly.Samples.load(path)
+    if samples:
+      checks += self._anomaly_checks(samples, got['anomaly_scores'], got['reconstructions'])
+      checks += self._auroc(path)
+    return checks, got['pixels']
 
   def served(self, path: pathlib.Path) -> Measured:
     """What a server that loads the SavedModel answers over gRPC and REST: the worse of the two."""
@@ -155,7 +170,34 @@ class Validator:
       _farther(got[f'grpc_{kind}'], got[f'rest_{kind}'], wanted)
       for kind, wanted in (('images', self.golden.images), ('pixels', self.golden.pixels))
     )
-    return self._saved_model_checks(images, pixels), pixels
+    checks, samples = self._saved_model_checks(images, pixels), anomaly.Samples.load(path)
+    if samples:
+      checks += self._anomaly_checks(
+        samples,
+        _farther(got['grpc_anomaly_scores'], got['rest_anomaly_scores'], samples.scores),
+        _farther(got['grpc_reconstructions'], got['rest_reconstructions'], samples.reconstructions),
+      )
+    return checks, pixels
+
+  def _anomaly_checks(
+    self, samples: anomaly.Samples, scores: np.ndarray, reconstructions: np.ndarray
+  ) -> list[Check]:
+    limit = self.golden.tolerances['saved_model']['max_score_difference']
+    apart = np.abs(scores - samples.scores) / np.maximum(samples.scores, 1e-6)
+    redrawn = np.abs(reconstructions - samples.reconstructions)
+    limit_redrawn = self.golden.tolerances['saved_model']['max_float_difference']
+    return [
+      comparison.check('max_score_difference', apart.max(), limit),
+      comparison.check('max_redrawn_difference', redrawn.max(), limit_redrawn),
+    ]
+
+  def _auroc(self, path: pathlib.Path) -> list[Check]:
+    """The figure of the export, where there is one or a limit asks for it."""
+    facts = json.loads((path / anomaly.JSON_FILE).read_text(encoding='utf-8'))
+    if facts['auroc'] is None and not self.min_anomaly_auroc:
+      return []
+    value = np.nan if facts['auroc'] is None else facts['auroc']
+    return [comparison.check('min_anomaly_auroc', value, self.min_anomaly_auroc)]
 
   def _saved_model_checks(self, images: np.ndarray, pixels: np.ndarray) -> list[Check]:
     limits = self.golden.tolerances['saved_model']

@@ -15,6 +15,8 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras
 
+from serving import anomaly
+
 _Tensors = dict[str, tf.Tensor]
 
 
@@ -25,13 +27,15 @@ def export_saved_model(
   discriminator: tf_keras.Model,
   latents_from_seeds: Callable[[tf.Tensor, int], tf.Tensor],
   num_classes: int,
+  encoder: tf_keras.Model | None = None,
   golden: pathlib.Path | None = None,
 ) -> None:
   """Writes the SavedModel.
 
   Signatures: `serving_default` (seed -> PNG), `from_latent` (latent -> images) and `score` (images
-  -> logit); each takes a label too if `num_classes` is not 0. The loaded object also has `latents`,
-  a function from seeds to latents, which no server shows.
+  -> logit); each takes a label too if `num_classes` is not 0. With an encoder there is `anomaly`
+  (images -> how far they are from normal ones, and the nearest that the generator draws). The
+  loaded object also has `latents`, a function from seeds to latents, which no server shows.
 
   Args:
     path: folder to write; may exist.
@@ -39,6 +43,7 @@ def export_saved_model(
     discriminator: images in [-1, 1] (, labels) -> logits [B].
     latents_from_seeds: int64 [B], Z -> float32 [B, Z].
     num_classes: K; 0 for a generator without labels.
+    encoder: images in [-1, 1] -> latents [B, Z], float32; only for a generator without labels.
     golden: folder with golden.npz and golden.json, copied to assets.extra/.
 
   Raises:
@@ -46,11 +51,16 @@ def export_saved_model(
   """
   for model in (generator, discriminator):
     _check(model, num_classes)
+  names = ['serving_default', 'from_latent', 'score']
   module = _module(generator, discriminator, latents_from_seeds, num_classes)
-  signatures = {
-    name: getattr(module, name).get_concrete_function()
-    for name in ('serving_default', 'from_latent', 'score')
-  }
+  if encoder:
+    if num_classes:
+      raise ValueError('an encoder finds no labels (export_saved_model). Pass a generator without.')
+    _check(encoder, num_classes)
+    features = anomaly.features_of(discriminator)
+    _add_anomaly(module, anomaly.Detector(generator, encoder, features))
+    names.append('anomaly')
+  signatures = {name: getattr(module, name).get_concrete_function() for name in names}
   tf.saved_model.save(module, str(path), signatures=signatures)
   if golden is not None:
     extra = path / 'assets.extra'
@@ -99,6 +109,17 @@ def _module(
   module.from_latent = function(from_latent, input_signature=[latent, *label])
   module.score = function(score, input_signature=[batch_of_images, *label])
   return module
+
+
+def _add_anomaly(module: tf.Module, detector: anomaly.Detector) -> None:
+  shape = [None, *detector.encoder.inputs[0].shape[1:]]
+
+  def judge(images: tf.Tensor) -> _Tensors:
+    return detector(tf.ensure_shape(images, shape))
+
+  module.encoder_variables = list(detector.encoder.variables)
+  images = tf.TensorSpec(shape, tf.float32, 'images')
+  module.anomaly = tf.function(judge, input_signature=[images], autograph=False)
 
 
 def _inputs(x: tf.Tensor, label: tf.Tensor | None, num_classes: int) -> list[tf.Tensor]:

@@ -12,6 +12,17 @@ import numpy as np
 
 from serving import keras_free
 
+ANOMALY_SAMPLES = 'assets.extra/anomaly.npz'  # of a model with the signature anomaly
+
+
+def anomaly_samples(saved_model_dir: pathlib.Path) -> np.ndarray | None:
+  """float32 [M, H, W, C] in [0, 1]: the images that an exported model judges in a replay."""
+  path = saved_model_dir / ANOMALY_SAMPLES
+  if not path.is_file():
+    return None
+  with np.load(path, allow_pickle=False) as arrays:
+    return (arrays['pixels'] / 255).astype(np.float32)
+
 
 def replay(saved_model_dir: pathlib.Path, golden: pathlib.Path) -> dict[str, Any]:
   """Runs golden samples in one batch, and every warm-up record.
@@ -25,6 +36,8 @@ def replay(saved_model_dir: pathlib.Path, golden: pathlib.Path) -> dict[str, Any
     images: float32 [N, H, W, C] in [0, 1], from the golden latents.
     pixels: uint8 [N, H, W, C], decoded from the PNGs of the seeds.
     num_warmup_records: int64, records that were answered.
+    anomaly_scores, reconstructions: float32 [M] and [M, H, W, C], of the samples of a model with
+      the signature anomaly.
   """
   import tensorflow as tf  # here, so that the program can do without Keras
 
@@ -39,6 +52,17 @@ def replay(saved_model_dir: pathlib.Path, golden: pathlib.Path) -> dict[str, Any
     'images': images.numpy(),
     'pixels': np.stack([tf.io.decode_png(png).numpy() for png in pngs]),
     'num_warmup_records': np.int64(_answer_warmup(model, saved_model_dir)),
+    **_judged(model, anomaly_samples(saved_model_dir)),
+  }
+
+
+def _judged(model: Any, images: np.ndarray | None) -> dict[str, np.ndarray]:
+  if images is None:
+    return {}
+  answer = model.signatures['anomaly'](images=images)
+  return {
+    'anomaly_scores': answer['anomaly_score'].numpy(),
+    'reconstructions': answer['reconstruction'].numpy(),
   }
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from serving import server_process
 from serving.client import Client
+from serving.replay import anomaly_samples
 
 _MODEL = 'candidate'
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -32,6 +33,7 @@ def replay(saved_model_dir: pathlib.Path, golden: pathlib.Path, binary: str = ''
   Returns:
     grpc_images, rest_images: float32 [N, H, W, C] in [0, 1], from the golden latents.
     grpc_pixels, rest_pixels: uint8 [N, H, W, C], decoded from the PNGs of the seeds.
+    grpc_anomaly_scores, grpc_reconstructions and the same of rest: as in `replay`.
 
   Raises:
     ServerProcessError: the server does not come up.
@@ -39,6 +41,9 @@ def replay(saved_model_dir: pathlib.Path, golden: pathlib.Path, binary: str = ''
   """
   with np.load(golden, allow_pickle=False) as arrays:
     samples = {name: arrays[name] for name in ('seeds', 'latents', 'labels') if name in arrays}
+  images = anomaly_samples(saved_model_dir)
+  if images is not None:
+    samples['anomaly_samples'] = images
   with tempfile.TemporaryDirectory() as folder:
     model_dir = pathlib.Path(folder).resolve() / _MODEL
     shutil.copytree(saved_model_dir, model_dir / '1')
@@ -56,8 +61,13 @@ def _answers(protocol: str, address: str, samples: dict[str, np.ndarray]) -> dic
   ) as client:
     pictures = client.generate(seeds, labels=labels)
     images = client.images_from_latents(samples['latents'], labels=labels)
+    judged = {}
+    if 'anomaly_samples' in samples:
+      scores, reconstructions = client.anomaly(samples['anomaly_samples'])
+      judged = {'anomaly_scores': scores, 'reconstructions': reconstructions}
   pixels = np.stack([np.asarray(picture, np.uint8) for picture in pictures])
-  return {f'{protocol}_images': images, f'{protocol}_pixels': pixels.reshape(images.shape)}
+  answers = {'images': images, 'pixels': pixels.reshape(images.shape)} | judged
+  return {f'{protocol}_{name}': array for name, array in answers.items()}
 
 
 def _stop(number: int, _: FrameType | None) -> None:

@@ -11,8 +11,16 @@ class ExportSavedModelConfig(Checked):
   """The SavedModel for TF Serving."""
 
   num_warmup_records: int = setting(
-    2, 'Warm-up records per signature; TF Serving reads 1,000 in all.', min=1, max=333
+    2, 'Warm-up records per signature; TF Serving reads 1,000 in all.', min=1, max=250
   )
+  anomaly_steps: int = setting(
+    0,
+    'Steps, of 64 images each, in which an encoder learns to find the latents of images, for a'
+    ' generator that knows normal images alone (--normal_classes). The SavedModel then has the'
+    ' signature anomaly. 0 is off.',
+    min=0,
+  )
+  seed: int = seed_setting()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -16,12 +16,15 @@ _LABELS = {
   'max_float_difference': 'largest difference',
   'max_pixel_share_off': 'share of pixels off',
   'max_level_difference': 'largest difference in grey levels',
+  'max_score_difference': 'largest difference of an anomaly score',
+  'max_redrawn_difference': 'largest difference of a redrawn image',
+  'min_anomaly_auroc': 'area under the ROC curve of anomaly scores',
   'min_psnr_db': 'mean PSNR',
   'min_label_agreement': 'label agreement with golden',
   'max_frechet_increase': 'Fréchet increase over float32',
   'max_size_ratio': 'size against the float32 file',
 }
-_SHARES = ('share', 'agreement', 'increase')
+_SHARES = ('share', 'agreement', 'increase', 'score')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import numpy as np
 from pipeline import console as console_lib
 from pipeline.config.report import ReportConfig
 from pipeline.report import (
+  anomalies,
   commands,
   comparison,
   data,
@@ -37,6 +38,7 @@ _SECTIONS: dict[str, tuple[str, Callable[[facts.Run], Any]]] = {
   'frames': ('train', training.frames),
   'figures': ('evaluate', lambda run: figures.rows(run.metrics)),
   'classes': ('evaluate', figures.class_rows),
+  'anomalies': ('export_saved_model', anomalies.anomalies),
   'models': ('validate', comparison.models),
   'sheets': ('validate', comparison.sheets),
   'worst': ('validate', comparison.worst_samples),

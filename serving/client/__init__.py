@@ -7,6 +7,7 @@ It imports neither TensorFlow nor its protos. The way of a call: `clients` (bloc
 `calls` (what to ask) -> `predictions` (the checks) -> `retries` -> a transport (a protocol each).
 """
 
+from serving.client.calls import Anomalies
 from serving.client.clients import AsyncClient, Client
 from serving.client.errors import (
   AccessError,
@@ -27,6 +28,7 @@ from serving.client.tls import Tls
 
 __all__ = [
   'AccessError',
+  'Anomalies',
   'AsyncClient',
   'Client',
   'ClientError',

@@ -6,6 +6,7 @@ Legend: B batch, H height, W width, C channels, Z latent.
 import random
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import PIL.Image
@@ -20,6 +21,13 @@ from serving.client.retries import Exchanger, Retry
 
 Seeds = Sequence[int] | np.ndarray
 Images = Sequence[PIL.Image.Image] | np.ndarray
+
+
+class Anomalies(NamedTuple):
+  """What a model that knows normal images alone says of some."""
+
+  scores: np.ndarray  # float32 [B]; the larger, the less normal
+  reconstructions: np.ndarray  # float32 [B, H, W, C] in [0, 1]: the nearest that it draws
 
 
 class Calls:
@@ -70,13 +78,13 @@ class Calls:
     question = Question(
       signature='serving_default',
       input='seed',
-      output='image_bytes',
+      outputs=('image_bytes',),
       rows=checks.seeds(seeds),
       labels=labels,
     )
     spec = self._asked(version, version_label)
-    pngs = yield from self._predictor.predict(question, spec, self._deadline_s(timeout_s))
-    return [checks.picture(png) for png in pngs]
+    answer = yield from self._predictor.predict(question, spec, self._deadline_s(timeout_s))
+    return [checks.picture(png) for png in answer['image_bytes']]
 
   def images_from_latents(
     self,
@@ -91,12 +99,13 @@ class Calls:
     question = Question(
       signature='from_latent',
       input='latent',
-      output='images',
+      outputs=('images',),
       rows=checks.latents(latents),
       labels=labels,
     )
     spec = self._asked(version, version_label)
-    return (yield from self._predictor.predict(question, spec, self._deadline_s(timeout_s)))
+    answer = yield from self._predictor.predict(question, spec, self._deadline_s(timeout_s))
+    return answer['images']
 
   def score(
     self,
@@ -115,12 +124,33 @@ class Calls:
     question = Question(
       signature='score',
       input='images',
-      output='score',
+      outputs=('score',),
       rows=checks.images(images),
       labels=labels,
     )
     spec = self._asked(version, version_label)
-    return (yield from self._predictor.predict(question, spec, self._deadline_s(timeout_s)))
+    answer = yield from self._predictor.predict(question, spec, self._deadline_s(timeout_s))
+    return answer['score']
+
+  def anomaly(
+    self,
+    images: Images,
+    *,
+    version: int | None = None,
+    version_label: str | None = None,
+    timeout_s: float | None = None,
+  ) -> Call[Anomalies]:
+    """How far images are from normal ones; `images` as in `score`, the rest as in `generate`."""
+    question = Question(
+      signature='anomaly',
+      input='images',
+      outputs=('anomaly_score', 'reconstruction'),
+      rows=checks.images(images),
+      labels=None,
+    )
+    spec = self._asked(version, version_label)
+    answer = yield from self._predictor.predict(question, spec, self._deadline_s(timeout_s))
+    return Anomalies(answer['anomaly_score'], answer['reconstruction'])
 
   def metadata(
     self,

@@ -28,11 +28,11 @@ _OUTSIDE = re.compile(r'outside the (\d+) classes')  # what an exported model sa
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Question:
-  """Rows for a signature with one input, besides labels, and one output."""
+  """Rows for a signature with one input, besides labels."""
 
   signature: str
   input: str
-  output: str
+  outputs: tuple[str, ...]
   rows: np.ndarray  # [B, ...]
   labels: Labels | None
 
@@ -51,8 +51,8 @@ class Predictor:
     self._metadata[spec] = metadata
     return metadata
 
-  def predict(self, question: Question, spec: ModelSpec, deadline_s: float) -> Call[np.ndarray]:
-    """The output, [B, ...]."""
+  def predict(self, question: Question, spec: ModelSpec, deadline_s: float) -> Call[Arrays]:
+    """The outputs, [B, ...] each."""
     known = self._metadata.get(spec)
     if known is not None:
       try:
@@ -64,11 +64,11 @@ class Predictor:
 
   def _ask(
     self, question: Question, spec: ModelSpec, metadata: Metadata, deadline_s: float
-  ) -> Call[np.ndarray]:
+  ) -> Call[Arrays]:
     model = f'model {spec.name} version {metadata.version} ({self._exchanger.address})'
     signature = _signature(question, metadata, model)
     inputs = self._inputs(question, signature, metadata.version, model)
-    outputs = []
+    answers = []
     for start in range(0, len(question.rows), self._max_batch_size):
       request = PredictRequest(
         spec=spec,
@@ -83,8 +83,10 @@ class Predictor:
         raise
       if prediction.version not in (None, metadata.version):
         self._metadata.pop(spec, None)  # a newer one answered
-      outputs.append(_output(question, request, prediction.outputs, model))
-    return np.concatenate(outputs)
+      answers.append(
+        [_output(name, question, request, prediction.outputs, model) for name in question.outputs]
+      )
+    return dict(zip(question.outputs, map(np.concatenate, zip(*answers, strict=True)), strict=True))
 
   def _inputs(self, question: Question, signature: Signature, version: int, model: str) -> Arrays:
     """All inputs, whole.
@@ -130,19 +132,20 @@ def _signature(question: Question, metadata: Metadata, model: str) -> Signature:
   return signature
 
 
-def _output(question: Question, request: PredictRequest, outputs: Any, model: str) -> np.ndarray:
-  """The output of a request.
+def _output(
+  name: str, question: Question, request: PredictRequest, outputs: Any, model: str
+) -> np.ndarray:
+  """An output of a request.
 
   Raises:
     ResponseError: it is missing, or is not what the signature promises.
   """
-  rows = outputs.get(question.output)
-  spec = request.signature.outputs.get(question.output)
+  rows, spec = outputs.get(name), request.signature.outputs.get(name)
   batch = len(request.inputs[question.input])
   if rows is None or spec is None or not checks.fits(rows, spec) or len(rows) != batch:
-    got = {name: list(array.shape) for name, array in outputs.items()}
+    got = {key: list(array.shape) for key, array in outputs.items()}
     raise ResponseError(
       f'{model} answered {got} to {batch} rows for {question.signature}, which promises'
-      f' {question.output}. Ask for a model that forgeline exported.'
+      f' {name}. Ask for a model that forgeline exported.'
     )
   return rows

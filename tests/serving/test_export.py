@@ -102,6 +102,46 @@ def test_colour_pictures_stay_coloured(tmp_path: pathlib.Path):
   assert tf.io.decode_png(png).shape == (8, 8, 3)
 
 
+@pytest.fixture(scope='module')
+def detecting(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+  path = tmp_path_factory.mktemp('detecting')
+  save(path, 0, encoder=tiny_models.encoder())
+  return path
+
+
+def test_anomaly_is_the_error_of_pixels_and_of_features(detecting: pathlib.Path):
+  anomaly = tf.saved_model.load(str(detecting)).signatures['anomaly']
+  inputs = anomaly.structured_input_signature[1]
+  assert {k: (s.dtype, s.shape.as_list()) for k, s in inputs.items()} == {
+    'images': (tf.float32, [None, 8, 8, 1])
+  }
+  outputs = anomaly.structured_outputs
+  assert {k: (s.dtype, s.shape.as_list()) for k, s in outputs.items()} == {
+    'anomaly_score': (tf.float32, [None]),
+    'reconstruction': (tf.float32, [None, 8, 8, 1]),
+  }
+  images = np.random.default_rng(0).random([3, 8, 8, 1]).astype(np.float32)
+  answer = anomaly(images=tf.constant(images))
+  latents = tiny_models.encoder()(2 * images - 1)
+  redrawn = tiny_models.generator(0)(latents, training=False).numpy()
+  body = tiny_models.discriminator(0).get_layer('body')
+  features, redrawn_features = body(2 * images - 1).numpy(), body(redrawn).numpy()
+  score = ((2 * images - 1 - redrawn) ** 2).mean(axis=(1, 2, 3))
+  score += ((features - redrawn_features) ** 2).mean(axis=1)
+  np.testing.assert_allclose(answer['anomaly_score'], score, rtol=1e-5)
+  np.testing.assert_allclose(answer['reconstruction'], (redrawn + 1) / 2, atol=1e-6)
+
+
+def test_anomaly_comes_beside_the_other_signatures(detecting: pathlib.Path):
+  signatures = tf.saved_model.load(str(detecting)).signatures
+  assert set(signatures) == {*SIGNATURES, 'anomaly'}
+
+
+def test_an_encoder_finds_no_labels(tmp_path: pathlib.Path):
+  with pytest.raises(ValueError, match='an encoder finds no labels'):
+    save(tmp_path, 3, encoder=tiny_models.encoder())
+
+
 def test_empty_batch_gives_an_empty_answer(conditional: Exported):
   none = np.zeros([0], np.int64)
   assert conditional('serving_default', seed=none, label=none).shape == (0,)

@@ -34,11 +34,22 @@ def discriminator(num_classes: int = 3, size: int = 8, channels: int = 1) -> tf_
   tf_keras.utils.set_random_seed(6)
   images = tf_keras.Input([size, size, channels])
   x = L.Flatten()(L.Conv2D(4, 3, 2, activation='relu')(images))
+  body = tf_keras.Model(images, x, name='body')
+  images = tf_keras.Input([size, size, channels])
+  x = body(images)
   if not num_classes:
     return tf_keras.Model([images], layers.SumLogits()(L.Dense(1)(x)))
   labels = tf_keras.Input([], dtype=tf.int32)
   mask = layers.OneHot(num_classes)(labels)
   return tf_keras.Model([images, labels], layers.SumLogits()(L.Dense(num_classes)(x) * mask))
+
+
+def encoder(size: int = 8, channels: int = 1) -> tf_keras.Model:
+  """Images -> latents [B, 8]."""
+  tf_keras.utils.set_random_seed(7)
+  images = tf_keras.Input([size, size, channels])
+  x = L.Flatten()(L.Conv2D(4, 3, 2, activation='relu')(images))
+  return tf_keras.Model(images, L.Dense(LATENT_SIZE)(x))
 
 
 def plant_wrong_weight(model: tf_keras.Model, by: float) -> None:

@@ -104,6 +104,11 @@ def test_many_calls_in_one_event_loop(protocol: str, server: live.Server):
   assert len({arrays(pictures).tobytes() for pictures in found}) == 32
 
 
+def test_a_model_that_judges_nothing_says_so(client):
+  with pytest.raises(NotFoundError, match='has no signature anomaly with an input images'):
+    client.anomaly(np.zeros([1, 8, 8, 1]))
+
+
 def test_score_takes_pictures_pixels_and_floats(client, signatures):
   pictures = client.generate(SEEDS, labels=LABELS)
   expected = signatures['score'](
