@@ -19,7 +19,7 @@ _DATA = '--dataset=mnist_sample'
 _NO_XLA = '--xla=off'  # whose compilation takes longer than these steps
 _BATCHES = (16, 32, 64, 128, 256)
 _SIZES = (28, 64, 128)
-_DEVICES = (1, 2)
+_DEVICES = {'1 device': 1, '2 devices': 2}
 
 
 def main() -> None:
@@ -71,7 +71,9 @@ class Costs:
 
   def print_devices(self) -> None:
     """Strong scaling: the same global batch over more devices of the same machine."""
-    found = {f'{n} devices': self._train(28, _NO_XLA, f'--num_devices={n}') for n in _DEVICES}
+    found = {
+      name: self._train(28, _NO_XLA, f'--num_devices={number}') for name, number in _DEVICES.items()
+    }
     found['2 workers (memory of one)'] = self._train(28, _NO_XLA, '--num_devices=1', workers=2)
     _print_rates('logical devices, or processes (default pair, batch 64)', found)
 
