@@ -11,7 +11,7 @@ whose file was made in another way, the command says so.
 `--out` writes the file with these layers in float32. An app plays it in place of generator.tflite,
 but it is not of the run: neither validated nor in golden.json.
 
-Exit codes: 0 done, 2 a flag is wrong, 7 the run's file is damaged.
+Exit codes: 0 done, 2 a flag is wrong or a file is missing, 7 a file of the run is damaged.
 """
 
 import argparse
@@ -28,21 +28,24 @@ if TYPE_CHECKING:
   from mobile.quantization_loss import Analysis
 
 
+class _RunError(Exception):
+  """A file of the run can't be used; the message is one line."""
+
+  def __init__(self, exit_code: int, said: str) -> None:
+    super().__init__(said)
+    self.exit_code = exit_code
+
+
 def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code."""
   options = _options(argv)
-  path = options.run_dir / 'export_tflite' / model_files.F32
-  if not path.is_file():
-    print(f'{path} is missing (mobile.debug). Run the export_tflite stage first.', file=sys.stderr)
-    return 2
   try:
-    model = path.read_bytes()
-    if not seal.is_whole(model):
-      said = f'{path} is damaged (mobile.debug). Run the export_tflite stage again.'
-      print(said, file=sys.stderr)
-      return 7
+    model, made_otherwise = _model(options.run_dir), _made_otherwise(options.run_dir)
     with native_log.caught():
-      _report(model, options)
+      _report(model, made_otherwise, options)
+  except _RunError as error:
+    print(error, file=sys.stderr)
+    return error.exit_code
   except ValueError as error:
     print(f'{error} (mobile.debug)', file=sys.stderr)
     return 2
@@ -76,7 +79,37 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
   return parser.parse_args(argv)
 
 
-def _report(model: bytes, options: argparse.Namespace) -> None:
+def _model(run_dir: pathlib.Path) -> bytes:
+  """The run's float32 file, whole."""
+  path = run_dir / 'export_tflite' / model_files.F32
+  model = _contents(path, 'Run the export_tflite stage first.')
+  if not seal.is_whole(model):
+    raise _RunError(7, f'{path} is damaged (mobile.debug). Run the export_tflite stage again.')
+  return model
+
+
+def _made_otherwise(run_dir: pathlib.Path) -> str:
+  """The settings by which the run's own file was made, if this is not what it loses."""
+  path, usual = run_dir / 'run.json', {'quantization': 'ptq', 'compression': 'none'}
+  mend = 'Bring it back from a copy of the run, or choose another --run_dir.'
+  contents = _contents(path, mend)
+  try:
+    settings = json.loads(contents)['export_tflite']
+    return ' '.join(f'--{name}={settings[name]}' for name in usual if settings[name] != usual[name])
+  except (ValueError, KeyError, TypeError) as error:
+    raise _RunError(7, f'{path} is damaged: no settings of a run (mobile.debug). {mend}') from error
+
+
+def _contents(path: pathlib.Path, mend: str) -> bytes:
+  try:
+    return path.read_bytes()
+  except FileNotFoundError as error:
+    raise _RunError(2, f'{path} is missing (mobile.debug). {mend}') from error
+  except OSError as error:
+    raise _RunError(2, f'{path}: {error.strerror} (mobile.debug). {mend}') from error
+
+
+def _report(model: bytes, made_otherwise: str, options: argparse.Namespace) -> None:
   """Prints the table and the effect of the whole; writes the files."""
   from mobile import quantization_loss  # here, because no log level keeps this import quiet
 
@@ -93,15 +126,10 @@ def _report(model: bytes, options: argparse.Namespace) -> None:
   _print_effect(analysis, 'all in int8', [])
   if kept:
     _print_effect(analysis, f'{options.float_layers} in float32', kept)
-  if made := _made_otherwise(options.run_dir):
-    print(f'That is rounding after training; generator.tflite of this run was made by {made}.')
-
-
-def _made_otherwise(run_dir: pathlib.Path) -> str:
-  """The settings by which the run's own file was made, if this is not what it loses."""
-  settings = json.loads((run_dir / 'run.json').read_text(encoding='utf-8'))['export_tflite']
-  usual = {'quantization': 'ptq', 'compression': 'none'}
-  return ' '.join(f'--{name}={settings[name]}' for name in usual if settings[name] != usual[name])
+  if made_otherwise:
+    print(
+      f'That is rounding after training; generator.tflite of this run was made by {made_otherwise}.'
+    )
 
 
 def _default_chart(run_dir: pathlib.Path) -> pathlib.Path:

@@ -128,3 +128,35 @@ def test_a_damaged_file_is_one_line(
     error = capsys.readouterr().err
     assert f'{damaged} is damaged (mobile.debug).' in error
     assert error.count('\n') == 1
+
+
+@pytest.mark.parametrize(
+  ('contents', 'exit_code', 'said'),
+  [
+    (None, 2, 'is missing'),
+    (b'', 7, 'is damaged'),
+    (b'{"export_tflite": {"quant', 7, 'is damaged'),
+    (b'\xff', 7, 'is damaged'),
+    (b'{}', 7, 'is damaged'),
+    (b'[1]', 7, 'is damaged'),
+    (b'{"export_tflite": {"quantization": "ptq"}}', 7, 'is damaged'),
+  ],
+)
+def test_settings_that_cannot_be_read_are_one_line_before_the_analysis(
+  run_dir: pathlib.Path,
+  tmp_path: pathlib.Path,
+  capsys: pytest.CaptureFixture[str],
+  contents: bytes | None,
+  exit_code: int,
+  said: str,
+):
+  (tmp_path / 'export_tflite').symlink_to(run_dir / 'export_tflite')
+  if contents is not None:
+    (tmp_path / 'run.json').write_bytes(contents)
+  assert debug.main([f'--run_dir={tmp_path}', f'--out={tmp_path / "mixed.tflite"}']) == exit_code
+  printed = capsys.readouterr()
+  assert printed.err.startswith(f'{tmp_path / "run.json"} {said}')
+  assert printed.err.endswith('or choose another --run_dir.\n')
+  assert printed.err.count('\n') == 1
+  assert printed.out == ''
+  assert not (tmp_path / 'mixed.tflite').exists()
