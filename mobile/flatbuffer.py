@@ -5,6 +5,8 @@ Python's own packer lets constants lie anywhere. The schema asks for multiples o
 seals what it makes.
 """
 
+import struct
+
 import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -19,11 +21,14 @@ def parse(model: bytes) -> schema.ModelT:
   """A model's contents; arrays in it are read-only views.
 
   Raises:
-    ValueError: the bytes are no TFLite model.
+    ValueError: the bytes are no TFLite model, or not all of one.
   """
   if model[4:8] != _FILE_IDENTIFIER:
     raise ValueError('these bytes are no TFLite model. Pass the contents of a .tflite file.')
-  return schema.ModelT.InitFromPackedBuf(model, 0)
+  try:
+    return schema.ModelT.InitFromPackedBuf(model, 0)
+  except (struct.error, TypeError, ValueError) as error:  # offsets that lead out of the bytes
+    raise ValueError('this TFLite model is cut short or damaged. Copy the file again.') from error
 
 
 def pack(model: schema.ModelT) -> bytes:

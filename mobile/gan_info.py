@@ -48,17 +48,27 @@ def read(model: bytes) -> GanInfo:
   """The GAN_INFO of a .tflite file's bytes.
 
   Raises:
-    ValueError: the bytes are no TFLite model, or one without GAN_INFO.
+    ValueError: the bytes are no whole TFLite model, or one without a GAN_INFO of this version.
   """
   parsed = flatbuffer.parse(model)
   for entry in parsed.metadata or []:
     if entry.name == METADATA_NAME.encode():
-      values = json.loads(np.asarray(parsed.buffers[entry.buffer].data, np.uint8).tobytes())
-      tuples = {key: tuple(values[key]) for key in ('class_names', 'image_shape')}
-      return GanInfo(**values | tuples)
+      return _info(parsed.buffers[entry.buffer])
   raise ValueError(
     'the model has no GAN_INFO metadata. Use a file written by the export_tflite stage.'
   )
+
+
+def _info(buffer: schema.BufferT) -> GanInfo:
+  try:
+    values = json.loads(np.asarray(buffer.data, np.uint8).tobytes())
+    tuples = {key: tuple(values[key]) for key in ('class_names', 'image_shape')}
+    return GanInfo(**values | tuples)
+  except (ValueError, KeyError, TypeError) as error:
+    raise ValueError(
+      f"the model's GAN_INFO is not of this version ({type(error).__name__}: {error})."
+      " Use a file written by this version's export_tflite stage."
+    ) from error
 
 
 def _codings(model: schema.ModelT) -> dict[str, Any]:

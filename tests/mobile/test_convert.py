@@ -171,6 +171,31 @@ def test_gan_info_of_something_else_is_refused(contents: bytes):
     gan_info.read(contents)
 
 
+@pytest.mark.parametrize('share', [0.01, 0.5, 0.99])
+def test_gan_info_of_a_file_that_is_cut_short_is_refused(files: pathlib.Path, share: float):
+  model = (files / 'generator.tflite').read_bytes()
+  with pytest.raises(ValueError, match='this TFLite model is cut short or damaged'):
+    gan_info.read(model[: int(share * len(model))])
+
+
+@pytest.mark.parametrize(
+  ('before', 'after', 'said'),
+  [
+    (b'"version"', b'"vershun"', 'TypeError: .*vershun'),  # a field that this version lacks
+    (b'"image_shape"', b'"image_shap?"', 'KeyError: .image_shape'),
+    (b'{', b'?', 'JSONDecodeError: '),
+  ],
+)
+def test_gan_info_of_another_version_is_refused(
+  files: pathlib.Path, before: bytes, after: bytes, said: str
+):
+  parsed = flatbuffer.parse((files / 'generator.tflite').read_bytes())
+  buffer = parsed.buffers[next(m.buffer for m in parsed.metadata if m.name == b'GAN_INFO')]
+  buffer.data = np.frombuffer(buffer.data.tobytes().replace(before, after, 1), np.uint8)
+  with pytest.raises(ValueError, match=f'GAN_INFO is not of this version .{said}.* Use a file'):
+    gan_info.read(flatbuffer.pack(parsed))
+
+
 @pytest.mark.parametrize('name', convert.FILES.values())
 def test_constants_lie_where_a_mapped_file_can_be_used_in_place(files: pathlib.Path, name: str):
   root = schema.Model.GetRootAs((files / name).read_bytes(), 0)
