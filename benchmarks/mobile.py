@@ -47,7 +47,7 @@ class Quality:
   """Figures of one file against the float32 generator."""
 
   psnr_db: float
-  label_agreement: float
+  label_agreement: float | None  # None: the judge reads no labels
   frechet_distance: float
 
 
@@ -91,9 +91,19 @@ def _quality(path: pathlib.Path, judge: Judge) -> Quality:
   pixels = replay.Generator(path).pixels(judge.latents, judge.labels)
   return Quality(
     psnr_db=float(comparison.psnr_db(pixels, judge.pixels).mean()),
-    label_agreement=float(np.mean(judge.read(pixels) == judge.read(judge.pixels))),
+    label_agreement=_label_agreement(pixels, judge),
     frechet_distance=judge.distance(pixels),
   )
+
+
+def _label_agreement(pixels: np.ndarray, judge: Judge) -> float | None:
+  if not judge.feature_net.reads_labels:
+    return None
+  return float(np.mean(judge.read(pixels) == judge.read(judge.pixels)))
+
+
+def _share(label_agreement: float | None) -> str:
+  return '-' if label_agreement is None else f'{label_agreement:.2%}'
 
 
 def _milliseconds(files: Mapping[str, pathlib.Path]) -> dict[str, float]:
@@ -112,7 +122,7 @@ def _print_variants(
       row.format(
         name,
         f'{quality.psnr_db:.1f}',
-        f'{quality.label_agreement:.2%}',
+        _share(quality.label_agreement),
         f'{quality.frechet_distance:.4g}',
         f'{quality.frechet_distance / float_distance - 1:+.1%}',
         f'{len(contents) / 1e3:.0f}',
@@ -143,10 +153,9 @@ def _print_networks(run_dirs: Sequence[pathlib.Path]) -> None:
     run, size_mb = FinishedRun(path), files[str(path)].stat().st_size / 1e6
     figures = run.metrics['figures']
     agreement = next((v for k, v in figures.items() if k.startswith('label_agreement@')), None)
-    label = '-' if agreement is None else f'{agreement:.2%}'
     print(
-      f'{run.config.train.network:<12} {run.frechet_ratio:>16.2f} {label:>8} {size_mb:>7.2f}'
-      f' {times[str(path)]:>7.3f}  {path}'
+      f'{run.config.train.network:<12} {run.frechet_ratio:>16.2f} {_share(agreement):>8}'
+      f' {size_mb:>7.2f} {times[str(path)]:>7.3f}  {path}'
     )
   first = str(run_dirs[0])
   size_mb = files[first].stat().st_size / 1e6
