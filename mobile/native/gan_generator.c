@@ -89,8 +89,11 @@ static int create_buffers(gan_generator* generator) {
 static int load(gan_generator* generator, const char* path, const gan_generator_options* options) {
   gan_model_file* file = &generator->file;
   if (gan_read_model_file(path, options->expected_sha256, file)) return -1;
-  if (create_environment(&generator->environment) ||
-      LiteRtCreateModelFromBuffer(generator->environment, file->bytes, file->num_bytes,
+  if (create_environment(&generator->environment)) {
+    return gan_fail("LiteRT could not start (gan_generator_open). Use LiteRT 2.3, and free some "
+                    "memory.");
+  }
+  if (LiteRtCreateModelFromBuffer(generator->environment, file->bytes, file->num_bytes,
                                   &generator->model)) {
     return gan_fail("LiteRT does not take %s as a model (gan_generator_open). Use a file of the "
                     "export_tflite stage.", path);

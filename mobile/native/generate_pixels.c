@@ -39,28 +39,6 @@ static int read_inputs(FILE* latents, FILE* labels, float* latent, size_t latent
   return size > 0;
 }
 
-static int generate_all(gan_generator* generator, FILE* latents, FILE* labels, FILE* images) {
-  gan_generator_info info = gan_generator_get_info(generator);
-  size_t latent_size = (size_t)info.latent_size;
-  size_t num_pixels = (size_t)info.height * (size_t)info.width * (size_t)info.channels;
-  if (info.num_classes > 0 && labels == NULL) return fail("the model takes labels. Pass LABELS.");
-  float* latent = calloc(latent_size, sizeof *latent);
-  uint8_t* pixels = calloc(num_pixels, 1);
-  int32_t label = 0;
-  int failed = latent == NULL || pixels == NULL ? fail("no memory for an image.") : 0;
-  int more = 1;
-  while (!failed && (more = read_inputs(latents, labels, latent, latent_size, &label)) > 0) {
-    if (gan_generator_generate(generator, latent, label, pixels)) {
-      failed = fail(gan_generator_last_error());
-    } else if (fwrite(pixels, 1, num_pixels, images) != num_pixels) {
-      failed = fail_at("PIXELS", strerror(errno));
-    }
-  }
-  free(latent);
-  free(pixels);
-  return failed || more < 0;
-}
-
 static FILE* opened(const char* path, const char* mode) {
   FILE* stream = fopen(path, mode);
   if (stream == NULL) fail_at(path, strerror(errno));
@@ -69,18 +47,45 @@ static FILE* opened(const char* path, const char* mode) {
 
 static int closed(FILE* stream) { return stream == NULL || fclose(stream) == 0; }
 
+static int generate_all(gan_generator* generator, FILE* latents, FILE* labels, const char* path) {
+  gan_generator_info info = gan_generator_get_info(generator);
+  size_t latent_size = (size_t)info.latent_size;
+  size_t num_pixels = (size_t)info.height * (size_t)info.width * (size_t)info.channels;
+  if (info.num_classes > 0 && labels == NULL) return fail("the model takes labels. Pass LABELS.");
+  float* latent = calloc(latent_size, sizeof *latent);
+  uint8_t* pixels = calloc(num_pixels, 1);
+  int32_t label = 0;
+  int more = latent == NULL || pixels == NULL
+                 ? -fail("no memory for an image.")
+                 : read_inputs(latents, labels, latent, latent_size, &label);
+  /* Only now, for this empties an earlier result. */
+  FILE* images = more < 0 ? NULL : opened(path, "wb");
+  if (images == NULL) more = -1;
+  while (more > 0) {
+    if (gan_generator_generate(generator, latent, label, pixels)) {
+      more = -fail(gan_generator_last_error());
+    } else if (fwrite(pixels, 1, num_pixels, images) != num_pixels) {
+      more = -fail_at("PIXELS", strerror(errno));
+    } else {
+      more = read_inputs(latents, labels, latent, latent_size, &label);
+    }
+  }
+  free(latent);
+  free(pixels);
+  if (!closed(images) && more == 0) more = -fail_at("PIXELS", strerror(errno));
+  return more < 0;
+}
+
 int main(int argc, char** argv) {
   if (argc != 4 && argc != 5) return fail("usage: generate_pixels MODEL LATENTS PIXELS [LABELS]");
   gan_generator* generator = gan_generator_open(argv[1], NULL);
   if (generator == NULL) return fail(gan_generator_last_error());
   FILE* latents = opened(argv[2], "rb");
-  FILE* images = opened(argv[3], "wb");
   FILE* labels = argc == 5 ? opened(argv[4], "rb") : NULL;
-  int failed = latents == NULL || images == NULL || (argc == 5 && labels == NULL);
-  if (!failed) failed = generate_all(generator, latents, labels, images);
+  int failed = latents == NULL || (argc == 5 && labels == NULL) ||
+               generate_all(generator, latents, labels, argv[3]);
   gan_generator_close(generator);
   closed(latents);
   closed(labels);
-  if (!closed(images) && !failed) failed = fail_at("PIXELS", strerror(errno));
   return failed;
 }

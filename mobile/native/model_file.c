@@ -52,7 +52,7 @@ static int check_seal(const char* path, const gan_model_file* file) {
 
 static int check_expected(const char* path, const gan_model_file* file, const char* expected) {
   if (strspn(expected, "0123456789abcdefABCDEF") != HEX_SIZE || expected[HEX_SIZE] != '\0') {
-    return gan_fail("expected_sha256 '%.80s' is not 64 hex digits (gan_generator_open). Take it "
+    return gan_fail("expected_sha256 '%s' is not 64 hex digits (gan_generator_open). Take it "
                     "from golden.json or sha256sum.", expected);
   }
   uint8_t digest[GAN_SHA256_SIZE];

@@ -133,6 +133,23 @@ def test_a_folder_for_latents_is_one_line(
   assert_one_line(programs, unlabelled, *inputs, said='LATENTS: Is a directory')
 
 
+@pytest.mark.parametrize('missing', ['latents', 'labels', 'labels not given'])
+def test_an_earlier_result_outlives_inputs_that_are_missing(
+  missing: str, programs: pathlib.Path, bundle: pathlib.Path, tmp_path: pathlib.Path
+):
+  np.zeros([1, 100], np.float32).tofile(tmp_path / 'latents')
+  np.zeros([1], np.int32).tofile(tmp_path / 'labels')
+  (tmp_path / 'pixels').write_bytes(b'earlier')
+  inputs = [tmp_path / name for name in ('latents', 'pixels', 'labels')]
+  if missing == 'labels not given':
+    inputs.pop()
+  else:
+    (tmp_path / missing).unlink()
+  said = {'labels not given': 'Pass LABELS'}.get(missing, f'{missing}: No such file or directory')
+  assert_one_line(programs, bundle / 'generator.tflite', *inputs, said=said)
+  assert (tmp_path / 'pixels').read_bytes() == b'earlier'
+
+
 @pytest.mark.parametrize('num_images', [1, 100])
 def test_a_full_disk_is_one_line(
   num_images: int, programs: pathlib.Path, unlabelled: pathlib.Path, tmp_path: pathlib.Path
@@ -186,6 +203,35 @@ def test_another_model_is_refused(
   change(model)
   (tmp_path / '0').write_bytes(flatbuffer.pack(model))
   assert said in building.outcomes(sanitised_programs, tmp_path)[0]
+
+
+@pytest.mark.parametrize('shift', range(3))  # of the cuts within a character of three bytes
+def test_a_long_path_leaves_room_for_what_is_wrong(
+  shift: int, sanitised_programs: pathlib.Path, tmp_path: pathlib.Path
+):
+  folder = tmp_path.joinpath('a' * (1 + shift), *8 * ['€' * 80])
+  folder.mkdir(parents=True)
+  (folder / '0').write_bytes(bytes(100))
+  (folder / '1').write_bytes(seal.sealed(bytes(100)))
+  unsealed, no_model = building.outcomes(sanitised_programs, folder)
+  (no_digits,) = building.run(
+    sanitised_programs / 'open_each', folder, '1', '€' * 999
+  ).stdout.splitlines()
+  assert unsealed.startswith(f'{tmp_path}/a')
+  assert '€/0 does not end in its own digest: it is cut short' in unsealed
+  assert unsealed.endswith('Copy the file again, or give its SHA-256 as expected_sha256.')
+  assert no_model.startswith(f'LiteRT does not take {tmp_path}/a')
+  assert no_model.endswith('(gan_generator_open). Use a file of the export_tflite stage.')
+  assert no_digits.endswith('Take it from golden.json or sha256sum.')
+  assert '\ufffd' not in unsealed + no_model + no_digits  # which stands for a broken character
+
+
+def test_litert_that_does_not_start_is_no_fault_of_the_file(
+  programs: pathlib.Path, bundle: pathlib.Path
+):
+  done = building.run(programs / 'refused_environment', bundle / 'generator.tflite')
+  assert done.returncode == 0, done.stderr
+  assert done.stdout.startswith('LiteRT could not start (gan_generator_open). ')
 
 
 def test_sealed_rubbish_of_any_length_is_no_model(
