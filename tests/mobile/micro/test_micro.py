@@ -74,11 +74,26 @@ def test_the_distance_from_golden_is_measured(copy: pathlib.Path):
 
 @needs_tflite_micro
 def test_pictures_that_are_wrong_are_an_error(
-  bundle: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+  bundle: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
   by_litert = check._by_litert
   monkeypatch.setattr(check, '_by_litert', lambda *inputs: by_litert(*inputs) // 2)
   assert command(bundle) == 5
+  assert "of the model's levels from LiteRT's, more than 1 (micro)" in capsys.readouterr().err
+
+
+@needs_tflite_micro
+@pytest.mark.parametrize(('change', 'exit_code'), [(1, 0), (32, 5)])
+def test_pictures_far_from_golden_are_an_error(
+  copy: pathlib.Path, capsys: pytest.CaptureFixture[str], change: int, exit_code: int
+):
+  pixels = self_test.SelfTest.read(copy / self_test.FILE).models[model_files.I8].pixels.copy()
+  place = np.unravel_index(pixels.argmin(), pixels.shape)
+  pixels[place] += change
+  change_golden(copy, pixels=base64.b64encode(pixels.tobytes()).decode())
+  assert command(copy) == exit_code
+  said = capsys.readouterr().err
+  assert ('grey levels from golden.json, more than 16 (micro)' in said) == bool(exit_code)
 
 
 @needs_tflite_micro
