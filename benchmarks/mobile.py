@@ -57,11 +57,19 @@ def main() -> None:
   parser.add_argument('--run_dir', type=pathlib.Path, required=True)
   parser.add_argument('--beside', type=pathlib.Path)
   parser.add_argument('--num_images', type=int, default=10_000)
-  parser.add_argument('--fine_tune_steps', type=int, default=ExportTfliteConfig().fine_tune_steps)
+  preset = ExportTfliteConfig()
+  parser.add_argument('--fine_tune_steps', type=int, default=preset.fine_tune_steps)
+  parser.add_argument(
+    '--fine_tune_learning_rate', type=float, default=preset.fine_tune_learning_rate
+  )
   options = parser.parse_args()
   with tempfile.TemporaryDirectory() as scratch:
     folder = pathlib.Path(scratch)
-    files = _export(options.run_dir, folder, options.fine_tune_steps)
+    tuning = {
+      'fine_tune_steps': options.fine_tune_steps,
+      'fine_tune_learning_rate': options.fine_tune_learning_rate,
+    }
+    files = _export(options.run_dir, folder, tuning)
     judge = Judge.make(_inputs(options.run_dir), options.num_images)
     qualities = {name: _quality(path, judge) for name, path in files.items()}
     _print_variants(files, qualities, _milliseconds(files))
@@ -73,7 +81,9 @@ def _inputs(run_dir: pathlib.Path) -> dict[str, pathlib.Path]:
   return {stage: run_dir / stage for stage in _STAGES}
 
 
-def _export(run_dir: pathlib.Path, folder: pathlib.Path, steps: int) -> dict[str, pathlib.Path]:
+def _export(
+  run_dir: pathlib.Path, folder: pathlib.Path, tuning: Mapping[str, float]
+) -> dict[str, pathlib.Path]:
   """Runs the export stage once for each variant that needs it."""
   console, done, files = Console(), {}, {}
   for name, (file, settings) in _VARIANTS.items():
@@ -81,7 +91,7 @@ def _export(run_dir: pathlib.Path, folder: pathlib.Path, steps: int) -> dict[str
     if key not in done:
       done[key] = folder / name
       done[key].mkdir()
-      config = ExportTfliteConfig(fine_tune_steps=steps, **settings)  # type: ignore[arg-type]
+      config = ExportTfliteConfig(**settings, **tuning)  # type: ignore[arg-type]
       exports.export_tflite(config, _inputs(run_dir), done[key], console)
     files[name] = done[key] / file
   return files
