@@ -3,13 +3,12 @@ package forgeline.sample
 import android.app.Activity
 import android.os.Bundle
 import forgeline.generator.Generator
-import forgeline.generator.Golden
 import forgeline.generator.Image
-import forgeline.generator.selfTest
+import forgeline.generator.openRight
 import java.util.concurrent.Executors
 
 /**
- * Opens the model among the assets, tests it on this device, and shows the pictures asked for.
+ * Opens the model among the assets that is right on this device, and shows the pictures asked for.
  *
  * Compiled, but never run where forgeline is tested.
  */
@@ -32,19 +31,19 @@ class MainActivity : Activity() {
   }
 
   private fun start() {
-    val golden = Golden.parse(assets.open("golden.json").use { it.reader().readText() })
-    val opened = Generator.open(assets.open("generator.tflite"), cacheDir, golden.sha256)
-    generator = opened
-    val result = selfTest(opened, golden)
+    val golden = assets.open("golden.json").use { it.reader().readText() }
+    val file = openRight(golden, cacheDir, read = assets::open)
+    generator = file.generator
+    val result = file.result
     runOnUiThread {
-      screen.showLabels(opened.numClasses)
+      screen.showLabels(file.generator.numClasses)
       screen.showStatus(
-        "Self-test ${if (result.passed) "passed" else "FAILED"}: ${result.numSamples} pictures, " +
+        "Self-test passed with ${file.name}: ${result.numSamples} pictures, " +
           "at most ${result.worstLevelDifference} of 255 levels off " +
           "(${result.maxLevelDifference} allowed)",
       )
     }
-    show(opened.generate(seed = 0))
+    show(file.generator.generate(seed = 0))
   }
 
   private fun generate(seed: Long, label: Int) = inBackground {
