@@ -5,6 +5,7 @@ import {type ModelSource, useTensorflowModel} from 'react-native-fast-tflite';
 import {asGenerator, type Generator} from './generator';
 
 export type {Generator, Picture} from './generator';
+export {type Golden, selfTest} from './selfTest';
 
 export type GeneratorState =
   | {readonly state: 'loading'}

@@ -68,6 +68,7 @@ def test_what_it_does_with_a_model(copy: pathlib.Path):
     'first': {'height': 1, 'width': 3, 'channels': 4, 'label': 7, 'latent': [0.5, -2]},
     'second': {'height': 1, 'width': 3, 'channels': 4, 'label': 1, 'latent': [3, 4]},
     'unlabelled': [3, 4],
+    'tests': [True, False, True, False, False],
     'refusals': [
       'The latent has 3 values, the model takes 2 (useGenerator).',
       'This model takes int8 [1,2], int32 [1] and makes int8 [1,1,3,4] (useGenerator).'
@@ -76,6 +77,7 @@ def test_what_it_does_with_a_model(copy: pathlib.Path):
         f'The label is {label}, the model takes an int32 (useGenerator).'
         for label in ('NaN', '1.5', '4294967296')
       ),
+      'golden.json is not that of other.tflite (selfTest). Copy both from one bundle.',
     ],
   }
 
@@ -85,6 +87,7 @@ def test_the_code_of_the_page_has_the_right_types(copy: pathlib.Path):
   code = re.search(r'```tsx\n(.*?)```', page, re.DOTALL)[1]
   stand_ins = """
 import type {ReactElement} from 'react';
+declare function require(path: './golden.json'): Golden;
 declare function require(path: string): number;
 declare function ActivityIndicator(props: object): ReactElement;
 declare function Text(props: {children: string}): ReactElement;
