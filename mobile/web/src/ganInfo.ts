@@ -30,16 +30,19 @@ const BUFFER_DATA = 0;
  * @throws Error if the bytes are no TFLite model, a damaged one, or one without GAN_INFO.
  */
 export function readGanInfo(model: Uint8Array): GanInfo {
-  const file = new FlatBuffer(model);
-  if (file.identifier !== 'TFL3') {
+  if (!isTflite(model)) {
     throw new Error('These bytes are no TFLite model. Pass the contents of a .tflite file.');
   }
   try {
-    return parse(JSON.parse(find(file)));
+    return parse(JSON.parse(find(new FlatBuffer(model))));
   } catch (cause) {
-    const isDamaged = cause instanceof RangeError || cause instanceof SyntaxError;
+    const isDamaged = [RangeError, SyntaxError, TypeError].some(type => cause instanceof type);
     throw isDamaged ? new Error('The model file is damaged. Load it again.', {cause}) : cause;
   }
+}
+
+export function isTflite(file: Uint8Array): boolean {
+  return new FlatBuffer(file).identifier === 'TFL3';
 }
 
 function find(file: FlatBuffer): string {

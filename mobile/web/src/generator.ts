@@ -1,9 +1,10 @@
 /** A generator: a .tflite file as a function from latents to pixels, run by LiteRT in WebAssembly. */
 
 import {type CompiledModel, getWebGpuDevice, loadAndCompile, Tensor} from '@litertjs/core';
-import {type GanInfo, readGanInfo} from './ganInfo.js';
+import {type GanInfo, isTflite, readGanInfo} from './ganInfo.js';
 import {latentFromSeed} from './latents.js';
 import {loadRuntime} from './runtime.js';
+import {isWhole} from './seal.js';
 
 export type Accelerator = 'wasm' | 'webgpu';
 
@@ -38,7 +39,8 @@ export class Generator {
   /**
    * Opens a model with float32 latents and uint8 pixels: any of a bundle's but generator_i8.tflite.
    *
-   * @throws Error if there is no such file, it is no forgeline model, or there is no WebGPU for it.
+   * @throws Error if there is no such file, it is damaged or no forgeline model, or there is no
+   *   WebGPU for it.
    */
   static async open(modelUrl: string | URL, options: OpenOptions = {}): Promise<Generator> {
     const [bytes] = await Promise.all([fetchBytes(modelUrl), loadRuntime(options.runtimeUrl)]);
@@ -93,7 +95,13 @@ export class Generator {
     fileName: string,
     accelerator: Accelerator,
   ): Promise<Generator> {
-    const {latentType} = readGanInfo(bytes); // first: LiteRT would abort on a file that is none
+    // First: LiteRT would abort on a file that is no model, and run some that are damaged.
+    if (isTflite(bytes) && !(await isWhole(bytes))) {
+      throw new Error(
+        `${fileName} is damaged: its digest is not the one at its end. Load it again.`,
+      );
+    }
+    const {latentType} = readGanInfo(bytes);
     if (latentType !== 'float32') {
       throw new Error(
         `${fileName} takes ${latentType}, which LiteRT.js can't pass. Use generator.tflite.`,
@@ -102,7 +110,12 @@ export class Generator {
     if (accelerator === 'webgpu' && !getWebGpuDevice()) {
       throw new Error("This browser has no WebGPU device. Open the model with 'wasm'.");
     }
-    const model = await loadAndCompile(bytes, {accelerator});
+    const model = await loadAndCompile(bytes, {accelerator}).catch(cause => {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new Error(`LiteRT does not take ${fileName}: ${reason} Is it damaged? Load it again.`, {
+        cause,
+      });
+    });
     return new Generator(bytes, fileName, model.options.accelerator as Accelerator, model);
   }
 }

@@ -34,7 +34,8 @@ export async function selfTest(generator: Generator, golden: Golden): Promise<Se
   if (wrong.length || !number) {
     const most = Math.max(0, ...wrong);
     return failure(
-      `${wrong.length} of ${number} pictures are wrong, by up to ${most} grey levels.`,
+      `${wrong.length} of ${number} pictures of ${generator.fileName} are wrong,` +
+        ` by up to ${most} grey levels.`,
     );
   }
   const exactly = expected.max_level_difference ? 'within one grey level' : 'to the byte';

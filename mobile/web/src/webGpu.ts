@@ -1,6 +1,7 @@
 import {getWebGpuDevice} from '@litertjs/core';
-import {Generator} from './generator.js';
-import {type Golden, selfTest} from './selfTest.js';
+import type {Generator} from './generator.js';
+import {openRight} from './openRight.js';
+import type {Golden} from './selfTest.js';
 
 /**
  * A generator on the GPU, if it is right there. Open another on 'wasm' before.
@@ -13,14 +14,8 @@ import {type Golden, selfTest} from './selfTest.js';
  */
 export async function openOnWebGpu(modelUrl: string, golden: Golden): Promise<Generator | null> {
   if (!getWebGpuDevice()) return null;
-  const generator = await Generator.open(modelUrl, {accelerator: 'webgpu'});
-  try {
-    const {passed, message} = await selfTest(generator, golden);
-    if (!passed) throw new Error(message);
-    if (generator.accelerator === 'webgpu') return generator;
-    throw new Error('the GPU lacks an operation of the model.');
-  } catch (error) {
-    generator.close();
-    throw error;
-  }
+  const generator = await openRight([modelUrl], golden, {accelerator: 'webgpu'});
+  if (generator.accelerator === 'webgpu') return generator;
+  generator.close();
+  throw new Error('the GPU lacks an operation of the model.');
 }

@@ -108,7 +108,8 @@ def test_a_new_version_waits_until_it_is_asked_for(
     for _ in range(2):  # the second time, the worker answers
       browser.open_page(driver, address)
     old = golden_in_page(driver)
-    spoil(changed / 'model/golden.json', 'generator.tflite')
+    for file in ('generator.tflite', 'generator_f16.tflite'):
+      spoil(changed / 'model/golden.json', file)
     set_version(changed, 'f' * 16)
     driver.refresh()
     browser.wait_for_text(driver, 'update', 'A new version is here.')

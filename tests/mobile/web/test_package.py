@@ -4,6 +4,7 @@ import base64
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from mobile import gan_info
+from mobile import gan_info, seal
 from pipeline import latents
 from tests.mobile.web import browser
 from tests.mobile.web.conftest import SOURCE, npm
@@ -139,7 +140,7 @@ _APP = """<!doctype html>
 <pre id="said"></pre>
 <script type="module">
   import {CompiledModel, Tensor} from '@litertjs/core';
-  import {Generator, openOnWebGpu, selfTest} from './lib/index.js';
+  import {Generator, openOnWebGpu, openRight, selfTest} from './lib/index.js';
   const said = [];
   const options = {runtimeUrl: 'litert/core/wasm/'};
   const attempt = async action => {
@@ -228,3 +229,69 @@ def test_what_goes_wrong_holds_no_memory(run_app: Callable[..., list[str]]):
   assert tensors == '2 tensors'
   assert 'atob' in refused
   assert models == '2 models'
+
+
+@pytest.mark.slow
+def test_the_first_file_that_is_right_is_opened(run_app: Callable[..., list[str]]):
+  actions = """
+    const files = ['generator.tflite', 'generator_f16.tflite'];
+    const urls = files.map(file => 'bundle/' + file);
+    const spoiled = structuredClone(golden);
+    for (const file of [null, ...files]) {
+      if (file) spoiled.models[file].pixels = btoa('x' + atob(golden.models[file].pixels));
+      await attempt(async () => (await openRight(urls, spoiled, options)).fileName);
+    }
+  """
+  whole, floats, neither = run_app(actions)
+  assert (whole, floats) == ('generator.tflite', 'generator_f16.tflite')
+  for file in ('generator.tflite', 'generator_f16.tflite'):
+    assert f'16 of 16 pictures of {file} are wrong' in neither
+
+
+@pytest.mark.slow
+def test_the_seal_is_that_of_python(lib: pathlib.Path):
+  script = """
+    import {isWhole} from './seal.js';
+    globalThis.isSecureContext = true;
+    const files = process.argv.slice(1).map(text => Uint8Array.from(Buffer.from(text, 'hex')));
+    console.log(JSON.stringify(await Promise.all(files.map(isWhole))));
+  """
+  file = seal.sealed(b'a model')
+  others = (file[:-1], b'b' + file[1:], file + b'.', b'a model', b'')
+  assert node(lib, script, *(each.hex() for each in (file, seal.sealed(b''), *others))) == [
+    *(True, True),
+    *(False for _ in others),
+  ]
+
+
+@pytest.mark.slow
+def test_a_worker_can_draw(
+  open_browser: Callable[..., WebDriver],
+  packages: pathlib.Path,
+  lib: pathlib.Path,
+  bundle: pathlib.Path,
+  tmp_path: pathlib.Path,
+):
+  """Workers have no import maps: here, as bundlers do it, the files name addresses."""
+  app = tmp_path / 'app'
+  shutil.copytree(lib, app / 'lib')
+  shutil.copytree(packages / '@litertjs', app / '@litertjs')
+  shutil.copytree(bundle, app / 'bundle')
+  for path in (*app.glob('lib/*.js'), app / '@litertjs/core/dist/index.js'):
+    addressed = re.sub(r'(["\'])(@litertjs/[a-z-]+)\1', r'"/\2/dist/index.js"', path.read_text())
+    path.write_text(addressed)
+  (app / 'worker.js').write_text("""
+    const draw = async () => {
+      const {Generator} = await import('/lib/index.js');
+      const options = {runtimeUrl: '@litertjs/core/wasm/'};
+      const generator = await Generator.open('bundle/generator.tflite', options);
+      return (await generator.generate(1n, 1)).length;
+    };
+    draw().then(postMessage, error => postMessage(error.message));
+  """)
+  (app / 'index.html').write_text('<!doctype html>')
+  driver = open_browser('phone')
+  with browser.serving(app) as address:
+    driver.get(address)
+    script = "new Worker('worker.js').onmessage = ({data}) => arguments[0](data)"
+    assert driver.execute_async_script(script) == 784

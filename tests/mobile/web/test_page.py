@@ -139,24 +139,50 @@ def test_the_download_is_the_pictures_pixel_for_pixel(
   browser.fill(driver, label=4, seed=6)
   browser.wait_for_pictures(driver, 'Label 4, seed 21')
   wanted = expected(bundle, list(range(6, 22)), [4] * _PICTURES)[..., 0]
-  all_of_them = wanted.reshape(4, 4, 28, 28).swapaxes(1, 2).reshape(112, 112)
   seen = downloaded(driver, opened[1] / 'forgeline-label-4-seed-6.png')
-  np.testing.assert_array_equal(seen, all_of_them)
+  np.testing.assert_array_equal(seen, side_by_side(wanted))
   browser.tiles(driver)[9].click()
   assert driver.find_element(By.ID, 'download').text == 'Download picture'
   seen = downloaded(driver, opened[1] / 'forgeline-label-4-seed-15.png')
   np.testing.assert_array_equal(seen, wanted[9])
 
 
-def test_without_a_seed_there_is_no_download(
-  driver: WebDriver, opened: tuple[WebDriver, pathlib.Path]
+def test_a_download_has_the_name_of_what_is_seen(
+  driver: WebDriver, opened: tuple[WebDriver, pathlib.Path], bundle: pathlib.Path
 ):
-  before = sorted(opened[1].iterdir())
+  browser.fill(driver, label=4, seed=6)
+  browser.wait_for_pictures(driver, 'Label 4, seed 21')
+  wanted = expected(bundle, list(range(6, 22)), [4] * _PICTURES)[..., 0]
   browser.fill(driver, seed='seven')
+  seen = downloaded(driver, opened[1] / 'forgeline-label-4-seed-6.png')
+  np.testing.assert_array_equal(seen, side_by_side(wanted))
+  browser.tiles(driver)[3].click()
+  fail_after(driver, 2)
+  browser.fill(driver, seed=50)
+  browser.wait_for_text(driver, 'error', 'no memory')
+  seen = downloaded(driver, opened[1] / 'forgeline-label-4-seed-9.png')
+  np.testing.assert_array_equal(seen, wanted[3])
+  browser.tiles(driver)[1].click()
+  seen = downloaded(driver, opened[1] / 'forgeline-label-4-seed-51.png')
+  np.testing.assert_array_equal(seen, expected(bundle, [51], [4])[0, ..., 0])
+
+
+def test_pictures_of_two_requests_have_no_name_in_common(driver: WebDriver):
+  fail_after(driver, 2)
+  browser.fill(driver, seed=50)
+  browser.wait_for_text(driver, 'error', 'no memory')
   driver.find_element(By.ID, 'download').click()
-  browser.wait_for_text(driver, 'error', 'A seed is no whole number of 64 bits.')
-  assert driver.switch_to.active_element.get_attribute('id') == 'seed'
-  assert sorted(opened[1].iterdir()) == before
+  browser.wait_for_text(driver, 'error', 'Some pictures are of an earlier seed or label.')
+
+
+def fail_after(driver: WebDriver, count: int) -> None:
+  """Lets so many more pictures be shown; the next one is an error."""
+  driver.execute_script(
+    'const {ImageData} = globalThis; let left = arguments[0];'
+    'globalThis.ImageData = class extends ImageData {'
+    "  constructor(...size) { if (left-- === 0) throw new Error('no memory'); super(...size); } };",
+    count,
+  )
 
 
 def test_a_download_waits_for_the_pictures_that_its_name_tells_of(
@@ -174,7 +200,12 @@ def test_a_download_waits_for_the_pictures_that_its_name_tells_of(
   )
   seen = saved(driver, path)
   wanted = expected(bundle, list(range(70, 86)), [6] * _PICTURES)[..., 0]
-  np.testing.assert_array_equal(seen, wanted.reshape(4, 4, 28, 28).swapaxes(1, 2).reshape(112, 112))
+  np.testing.assert_array_equal(seen, side_by_side(wanted))
+
+
+def side_by_side(levels: np.ndarray) -> np.ndarray:
+  """The sixteen pictures, as the file of all of them has them."""
+  return levels.reshape(4, 4, 28, 28).swapaxes(1, 2).reshape(112, 112)
 
 
 def downloaded(driver: WebDriver, path: pathlib.Path) -> np.ndarray:
@@ -245,13 +276,36 @@ navigator.share = async ({files: [file]}) => {
 """
 
 
-def test_a_wrong_picture_is_seen(open_browser: Callable[..., WebDriver], changed: pathlib.Path):
+def test_where_integers_are_wrong_the_float_file_draws(
+  open_browser: Callable[..., WebDriver], changed: pathlib.Path, bundle: pathlib.Path
+):
   spoil(changed / 'model/golden.json', 'generator.tflite')
   driver = open_browser('phone')
   with browser.serving(changed) as address:
     browser.open_page(driver, address)
+  note = driver.find_element(By.ID, 'model-note')
+  assert note.is_displayed()
+  assert note.text == (
+    '1 of 16 pictures of generator.tflite are wrong, by up to 64 grey levels.'
+    ' generator_f16.tflite is used instead.'
+  )
+  browser.wait_for_text(driver, 'result', 'Self-test passed: 16 of 16 pictures are right within')
+  seen = np.stack([browser.pixels(driver, i) for i in range(_PICTURES)]).astype(int)
+  samples = list(range(1, 17)), [i % 10 for i in range(_PICTURES)]
+  assert np.abs(seen - expected(bundle, *samples, file='generator_f16.tflite')).max() <= 1
+  assert np.abs(seen - expected(bundle, *samples)).max() > 1
+
+
+def test_a_wrong_picture_is_seen(open_browser: Callable[..., WebDriver], changed: pathlib.Path):
+  files = ('generator.tflite', 'generator_f16.tflite')
+  for file in files:
+    spoil(changed / 'model/golden.json', file)
+  driver = open_browser('phone')
+  with browser.serving(changed) as address:
+    browser.open_page(driver, address)
   result = driver.find_element(By.ID, 'result')
-  assert result.text == 'Self-test failed: 1 of 16 pictures are wrong, by up to 64 grey levels.'
+  found = [f'1 of 16 pictures of {file} are wrong, by up to 64 grey levels.' for file in files]
+  assert result.text == f'Self-test failed: {" ".join(found)}'
   assert result.is_displayed()
   assert result.get_attribute('class') == 'failed'
 
@@ -280,7 +334,7 @@ def test_another_model_is_named(open_browser: Callable[..., WebDriver], changed:
   driver = open_browser('phone')
   with browser.serving(changed) as address:
     browser.open_page(driver, address)
-  browser.wait_for_text(driver, 'result', 'generator.tflite is not the file that golden.json was')
+  browser.wait_for_text(driver, 'model-note', 'generator.tflite is not the file that golden.json')
 
 
 def test_a_file_that_is_lost_or_no_model_is_said(
@@ -301,3 +355,22 @@ def test_a_file_that_is_lost_or_no_model_is_said(
     (changed / 'model/golden.json').unlink()
     driver.get(address)
     browser.wait_for_text(driver, 'error', 'model/golden.json could not be loaded: HTTP 404.')
+
+
+def test_a_damaged_file_is_said(open_browser: Callable[..., WebDriver], changed: pathlib.Path):
+  model = changed / 'model/generator.tflite'
+  whole = model.read_bytes()
+  flipped = bytearray(whole)
+  flipped[len(whole) // 2] ^= 1
+  cut = whole[:-5000]
+  driver = open_browser('phone', flags=('--host-resolver-rules=MAP plain.example 127.0.0.1',))
+  with browser.serving(changed) as address:
+    for damaged in (flipped, cut):
+      model.write_bytes(damaged)
+      driver.get(address)
+      browser.wait_for_text(driver, 'error', 'generator.tflite is damaged: its digest is not')
+    driver.get(address.replace('localhost', 'plain.example'))  # there browsers have no SHA-256
+    browser.wait_for_text(driver, 'error', 'Is it damaged? Load it again.')
+    model.write_bytes(whole)
+    driver.refresh()
+    browser.wait_for_text(driver, 'result', 'Self-test passed')

@@ -37,5 +37,62 @@ def test_webgpu_is_refused_where_it_is_wrong(
   with browser.serving(changed) as address:
     browser.open_page(driver, address)
   assert not driver.find_element(By.ID, 'processor').is_displayed()
-  browser.wait_for_text(driver, 'gpu-note', 'WebGPU is not used: 1 of 16 pictures are wrong')
+  browser.wait_for_text(driver, 'gpu-note', 'WebGPU is not used: 1 of 16 pictures of generator_f16')
   assert driver.find_element(By.ID, 'result').get_attribute('class') == 'passed'
+
+
+@pytest.mark.parametrize(
+  ('failure', 'reason'),
+  [
+    ('device.destroy()', 'Device was destroyed.'),
+    ("GPUBuffer.prototype.mapAsync = async () => { throw new Error('no memory'); }", 'no memory'),
+  ],
+)
+def test_webassembly_goes_on_where_webgpu_fails(
+  open_browser: Callable[..., WebDriver],
+  url: str,
+  bundle: pathlib.Path,
+  failure: str,
+  reason: str,
+):
+  driver = open_browser('phone', flags=browser.WEBGPU)
+  driver.execute_cdp_cmd('Page.addScriptToEvaluateOnNewDocument', {'source': _KEEPING_THE_DEVICE})
+  browser.open_page(driver, url)
+  driver.find_element(By.CSS_SELECTOR, 'input[value="webgpu"]').click()
+  driver.execute_script(failure)
+  for seed in (31, 32):
+    browser.fill(driver, label=8, seed=seed)
+    browser.wait_for_pictures(driver, f'Label 8, seed {seed + 15}')
+    driver.find_element(By.ID, 'test').click()
+    browser.wait_for_text(driver, 'result', 'right to the byte')
+    seen = np.stack([browser.pixels(driver, i) for i in range(16)])
+    np.testing.assert_array_equal(seen, expected(bundle, [*range(seed, seed + 16)], [8] * 16))
+  assert driver.find_element(By.CSS_SELECTOR, 'input[value="wasm"]').is_selected()
+  assert not driver.find_element(By.CSS_SELECTOR, 'input[value="webgpu"]').is_enabled()
+  note = f'WebGPU is not used until the page is loaded again: {reason}'
+  browser.wait_for_text(driver, 'gpu-note', note)
+  assert driver.find_element(By.ID, 'error').text == ''
+
+
+def test_pictures_on_display_are_those_of_the_processor_that_is_left(
+  open_browser: Callable[..., WebDriver], url: str, bundle: pathlib.Path
+):
+  driver = open_browser('phone', flags=browser.WEBGPU)
+  driver.execute_cdp_cmd('Page.addScriptToEvaluateOnNewDocument', {'source': _KEEPING_THE_DEVICE})
+  browser.open_page(driver, url)
+  driver.find_element(By.CSS_SELECTOR, 'input[value="webgpu"]').click()
+  driver.find_element(By.ID, 'test').click()
+  browser.wait_for_text(driver, 'result', 'right within one grey level')
+  driver.execute_script('device.destroy()')
+  browser.wait_for_text(driver, 'gpu-note', 'Device was destroyed.')
+  driver.find_element(By.ID, 'test').click()
+  browser.wait_for_text(driver, 'result', 'right to the byte')  # after the pictures
+  np.testing.assert_array_equal(browser.pixels(driver, 0), expected(bundle, [1], [0])[0])
+
+
+_KEEPING_THE_DEVICE = """
+const {requestDevice} = GPUAdapter.prototype;
+GPUAdapter.prototype.requestDevice = async function (...options) {
+  return (globalThis.device = await requestDevice.apply(this, options));
+};
+"""

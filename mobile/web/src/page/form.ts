@@ -10,6 +10,7 @@ export interface Sample {
   readonly latent: Float32Array;
   readonly label: number;
   readonly caption: string;
+  readonly fileName: string;
 }
 
 /** What is asked for: a label, two seeds and a place on the way between them. */
@@ -42,19 +43,22 @@ export class Form {
       const from = latentFromSeed(seed, this.info.latentSize);
       const to = latentFromSeed(this.seed('second', i), this.info.latentSize);
       const label = this.labelOf(i);
-      return {latent: interpolate(from, to, this.way), label, caption: this.caption(seed, label)};
+      return {
+        latent: interpolate(from, to, this.way),
+        label,
+        caption: this.caption(seed, label),
+        fileName: this.fileName(i, String(label)),
+      };
     });
   }
 
-  /**
-   * A file's name for one picture, or for all of them (null).
-   *
-   * @throws Error while a field holds no seed: the pictures are still those of another.
-   */
-  name(index: number | null): string {
-    if (!this.form.reportValidity()) throw new Error('A seed is no whole number of 64 bits.');
-    const [seed, second] = SEEDS.map(name => this.seed(name, index ?? 0));
-    const label = index === null ? this.value('label') : String(this.labelOf(index));
+  /** For all pictures in one. */
+  get fileNameOfAll(): string {
+    return this.fileName(0, this.value('label'));
+  }
+
+  private fileName(index: number, label: string): string {
+    const [seed, second] = SEEDS.map(name => this.seed(name, index));
     const way = this.way ? `-to-${second}-${Math.round(100 * this.way)}` : '';
     const labelled = this.info.numClasses ? `-label-${label}` : '';
     return `forgeline${labelled}-seed-${seed}${way}.png`;

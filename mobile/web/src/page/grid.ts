@@ -1,5 +1,7 @@
 import {type GanInfo, toImageData} from '../index.js';
 import {byId} from './elements.js';
+import type {Sample} from './form.js';
+import type {Picture} from './sharing.js';
 
 export const COLUMNS = 4;
 export const NUM_PICTURES = COLUMNS * COLUMNS;
@@ -12,8 +14,11 @@ const STEPS: Record<string, number> = {
 
 /** The pictures. One may be chosen; arrow keys go from one to the next. */
 export class Grid {
+  /** Of all pictures in one file; null while they are not of one request. */
+  nameOfAll: string | null = null;
   /** Index of the chosen picture; null: all. */
-  chosen: number | null = null;
+  private chosen: number | null = null;
+  private readonly names: string[] = [];
   private readonly info: GanInfo;
   private readonly tiles: readonly HTMLButtonElement[];
 
@@ -24,16 +29,28 @@ export class Grid {
     this.focusable(0);
   }
 
-  show(index: number, pixels: Uint8Array, caption: string): void {
+  show(index: number, pixels: Uint8Array, {caption, fileName}: Sample): void {
     const tile = this.tiles[index] as HTMLButtonElement;
-    tile.setAttribute('aria-label', caption);
     canvasOf(tile).getContext('2d')?.putImageData(toImageData(pixels, this.info), 0, 0);
+    tile.setAttribute('aria-label', caption);
+    this.names[index] = fileName;
+    this.nameOfAll = null;
     if (!performance.getEntriesByName('first-picture').length) performance.mark('first-picture');
   }
 
-  /** The chosen picture, or all of them side by side; pixel for pixel. */
-  picture(): HTMLCanvasElement {
-    if (this.chosen !== null) return canvasOf(this.tiles[this.chosen] as HTMLButtonElement);
+  /**
+   * The chosen picture, or all of them side by side; pixel for pixel.
+   *
+   * @throws Error if there is no one name for all: after some of them a generator failed.
+   */
+  picture(): Picture {
+    const name = this.chosen === null ? this.nameOfAll : this.names[this.chosen];
+    if (!name) throw new Error('Some pictures are of an earlier seed or label. Try another.');
+    if (this.chosen === null) return {canvas: this.all(), name};
+    return {canvas: canvasOf(this.tiles[this.chosen] as HTMLButtonElement), name};
+  }
+
+  private all(): HTMLCanvasElement {
     const {width, height} = this.info;
     const all = newCanvas(COLUMNS * width, COLUMNS * height);
     for (const [i, tile] of this.tiles.entries()) {

@@ -7,6 +7,10 @@ const FRAME_MS = 12; // longest time between chances for the browser to answer a
 /** Fills the grid with what the form asks for. */
 export class Painter {
   generator: Generator;
+  /** Puts another generator in place of one that failed, or throws the error. */
+  onFailure = (error: unknown): void => {
+    throw error;
+  };
   private readonly form: Form;
   private readonly grid: Grid;
   private last: Promise<unknown> = Promise.resolve();
@@ -22,9 +26,22 @@ export class Painter {
   async paint(): Promise<void> {
     if (this.isWaiting) return;
     this.isWaiting = true;
-    await this.inTurn(async () => {
+    await this.withGenerator(async generator => {
       this.isWaiting = false;
-      await this.fill();
+      await this.fill(generator);
+    });
+  }
+
+  /** In turn; once more with the generator that `onFailure` leaves, where the first one fails. */
+  withGenerator<T>(action: (generator: Generator) => Promise<T>): Promise<T> {
+    return this.inTurn(async () => {
+      const {generator} = this;
+      try {
+        return await action(generator);
+      } catch (error) {
+        if (this.generator === generator) this.onFailure(error);
+        return await action(this.generator);
+      }
     });
   }
 
@@ -35,15 +52,17 @@ export class Painter {
     return result;
   }
 
-  private async fill(): Promise<void> {
+  private async fill(generator: Generator): Promise<void> {
     let startMs = performance.now();
-    for (const [index, {latent, label, caption}] of this.form.samples().entries()) {
-      const pixels = await this.generator.generate(latent, label);
-      this.grid.show(index, pixels, caption);
+    const name = this.form.fileNameOfAll;
+    for (const [index, sample] of this.form.samples().entries()) {
+      const pixels = await generator.generate(sample.latent, sample.label);
+      this.grid.show(index, pixels, sample);
       if (performance.now() - startMs > FRAME_MS) {
         await new Promise(resolve => setTimeout(resolve));
         startMs = performance.now();
       }
     }
+    this.grid.nameOfAll = name;
   }
 }

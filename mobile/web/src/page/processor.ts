@@ -1,5 +1,6 @@
+import {getWebGpuDevice} from '@litertjs/core';
 import {type Generator, type Golden, openOnWebGpu} from '../index.js';
-import {byId, messageOf} from './elements.js';
+import {byId, messageOf, showError} from './elements.js';
 import type {Painter} from './painter.js';
 
 const TIMED_PICTURES = 4;
@@ -11,22 +12,43 @@ export async function offerWebGpu(painter: Painter, golden: Golden): Promise<voi
     const webgpu = await openOnWebGpu('model/generator_f16.tflite', golden);
     if (!webgpu) return;
     const isQuicker = (await durationMs(webgpu, painter)) < (await durationMs(wasm, painter));
-    offer({wasm, webgpu}, isQuicker ? 'webgpu' : 'wasm', painter);
+    offer('wasm', wasm, painter);
+    offer('webgpu', webgpu, painter);
+    byId('processor').hidden = false;
+    watch(webgpu, wasm, painter);
+    if (isQuicker) button('webgpu').click();
   } catch (error) {
     byId('gpu-note').textContent = `WebGPU is not used: ${messageOf(error)}`;
   }
 }
 
-function offer(generators: Record<string, Generator>, initially: string, painter: Painter): void {
-  const buttons = byId('processor').querySelectorAll('input');
-  for (const button of buttons) {
-    // Before the form hears of it and paints.
-    button.addEventListener('input', () => {
-      painter.generator = generators[button.value] as Generator;
-    });
-    if (button.value === initially) button.click();
-  }
-  byId('processor').hidden = false;
+/** Before the form hears of a choice and paints. */
+function offer(processor: string, generator: Generator, painter: Painter): void {
+  button(processor).addEventListener('input', () => {
+    painter.generator = generator;
+  });
+}
+
+/** Goes back to WebAssembly when the GPU fails: its driver may end at any time. */
+function watch(webgpu: Generator, wasm: Generator, painter: Painter): void {
+  const fallBack = (reason: string) => {
+    byId('gpu-note').textContent = `WebGPU is not used until the page is loaded again: ${reason}`;
+    if (button('webgpu').disabled) return; // a picture failed before its device was known as lost
+    painter.generator = wasm;
+    button('wasm').checked = true;
+    if (document.activeElement === button('webgpu')) button('wasm').focus();
+    button('webgpu').disabled = true;
+    painter.paint().catch(showError);
+  };
+  painter.onFailure = error => {
+    if (painter.generator !== webgpu) throw error;
+    fallBack(messageOf(error));
+  };
+  getWebGpuDevice()?.lost.then(({message}) => fallBack(message || 'its device is lost.'));
+}
+
+function button(processor: string): HTMLInputElement {
+  return byId('processor').querySelector(`[value=${processor}]`) as HTMLInputElement;
 }
 
 /** Of some pictures after a first one, which may compile shaders. */
