@@ -67,7 +67,8 @@ def test_a_run_folder_that_is_removed_while_training(tmp_path):
     stderr=subprocess.PIPE,
     text=True,
   )
-  await_file(process, tmp_path / TRAIN / 'checkpoints/ckpt-2.index')
+  # The second checkpoint counts for sure when the third is there; the first is of step 0.
+  await_file(process, tmp_path / TRAIN / 'checkpoints/ckpt-3.index')
   (tmp_path / 'run').rename(tmp_path / 'gone')  # in an instant, so that what was there can be read
   stdout, stderr = process.communicate(timeout=120)
   done = subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
