@@ -4,7 +4,6 @@ Legend: N images, H height, W width, C channels.
 """
 
 import dataclasses
-import io
 import json
 import pathlib
 from typing import Any
@@ -14,6 +13,7 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline import dataset, encoding, errors
+from pipeline.anomaly_record import JSON_FILE, auroc
 from pipeline.config.export import ExportSavedModelConfig
 from pipeline.console import Console
 from pipeline.generator import Generator
@@ -21,7 +21,6 @@ from pipeline.ingest.normal_classes import SPLIT
 from serving.anomaly import Detector, features_of
 from serving.replay import ANOMALY_SAMPLES
 
-JSON_FILE = 'assets.extra/anomaly.json'
 _NORMAL_ABOVE = 0.01  # share of normal images that the threshold takes for anomalous
 _NUM_SAMPLES = 8  # of normal images, and as many anomalous ones
 _HELD_OUT = 10  # one in as many images of data without a test split
@@ -52,20 +51,30 @@ def fit(
       f'--anomaly_steps={config.anomaly_steps} (ExportSavedModelConfig) needs a generator without'
       ' labels. Train with --conditioning=none, or name --normal_classes.'
     )
-  pixels, _ = _normal_images(ingest)
   encoder = encoding.fit_encoder(
-    generator, discriminator, pixels, config.anomaly_steps, config.seed, console
+    generator, discriminator, _fitted(ingest), config.anomaly_steps, config.seed, console
   )
   return Detector(generator.model, encoder, features_of(discriminator))
 
 
-def _normal_images(ingest: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
-  """Images to fit by, and others to measure by: of the test split, or a tenth of the training's."""
-  images, _ = dataset.load_split(ingest, 'train')
-  if 'test' in dataset.load_info(ingest).splits:
-    return images, dataset.load_split(ingest, 'test')[0]
-  number = max(1, len(images) // _HELD_OUT)
-  return images[number:], images[:number]
+def _num_held_out(info: dataset.DatasetInfo) -> int:
+  """Training images to measure by instead of to fit: none where there is a test split."""
+  return 0 if 'test' in info.splits else max(1, info.splits['train'].num_images // _HELD_OUT)
+
+
+def _fitted(ingest: pathlib.Path) -> np.ndarray:
+  """Normal images to fit by."""
+  info = dataset.load_info(ingest)
+  rest = range(_num_held_out(info), info.splits['train'].num_images)
+  return dataset.load_split(ingest, 'train', rest)[0]
+
+
+def _measured(ingest: pathlib.Path) -> np.ndarray:
+  """Normal images to measure by, none of them fitted."""
+  number = _num_held_out(dataset.load_info(ingest))
+  if number:
+    return dataset.load_split(ingest, 'train', range(number))[0]
+  return dataset.load_split(ingest, 'test')[0]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,7 +116,7 @@ def record(detector: Detector, ingest: pathlib.Path, output: pathlib.Path) -> di
     `threshold`, above which are `normal_above` of the normal and `anomalous_above` of the
     anomalous images.
   """
-  normal = Judged.by(detector, _normal_images(ingest)[1])
+  normal = Judged.by(detector, _measured(ingest))
   pixels = normal.pixels[:0]
   if SPLIT in dataset.load_info(ingest).splits:
     pixels, _ = dataset.load_split(ingest, SPLIT)
@@ -125,37 +134,6 @@ def record(detector: Detector, ingest: pathlib.Path, output: pathlib.Path) -> di
   (output / JSON_FILE).write_text(json.dumps(facts, indent=2) + '\n', encoding='utf-8')
   _save_samples(output / ANOMALY_SAMPLES, normal, anomalous)
   return facts
-
-
-def auroc(normal: np.ndarray, anomalous: np.ndarray) -> float:
-  """The chance that an anomalous image has a larger score than a normal one; half where equal.
-
-  Args:
-    normal: [N] scores.
-    anomalous: [M] scores.
-  """
-  ordered = np.sort(normal)
-  below = np.searchsorted(ordered, anomalous, 'left') + np.searchsorted(ordered, anomalous, 'right')
-  return float(below.mean() / (2 * len(ordered)))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Samples:
-  """Images whose judgement every server must repeat."""
-
-  pixels: np.ndarray  # uint8 [N, H, W, C]
-  scores: np.ndarray  # float32 [N]
-  reconstructions: np.ndarray  # float32 [N, H, W, C] in [0, 1]
-  is_anomalous: np.ndarray  # bool [N]
-
-  @classmethod
-  def load(cls, saved_model: pathlib.Path) -> 'Samples | None':
-    """Those of an exported model; None if it judges nothing."""
-    path = saved_model / ANOMALY_SAMPLES
-    if not path.is_file():
-      return None
-    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-      return cls(**{field.name: arrays[field.name] for field in dataclasses.fields(cls)})
 
 
 def _save_samples(path: pathlib.Path, normal: Judged, anomalous: Judged) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from mobile import model_files
-from pipeline import anomaly, comparison, dataset, latents, pictures, replays
+from pipeline import anomaly_record, comparison, dataset, latents, pictures, replays
 from pipeline import generator as generators
 from pipeline.comparison import Check
 from pipeline.config.validate import ValidateConfig
@@ -157,7 +157,7 @@ class Validator:
     limits = self.golden.tolerances['saved_model']
     off = comparison.share_off('max_latent_share_off', latents_off, limits)
     checks = [*self._saved_model_checks(got['images'], got['pixels']), off]
-    samples = anomaly.Samples.load(path)
+    samples = anomaly_record.Samples.load(path)
     if samples:
       checks += self._anomaly_checks(samples, got['anomaly_scores'], got['reconstructions'])
       checks += self._auroc(path)
@@ -170,7 +170,7 @@ class Validator:
       _farther(got[f'grpc_{kind}'], got[f'rest_{kind}'], wanted)
       for kind, wanted in (('images', self.golden.images), ('pixels', self.golden.pixels))
     )
-    checks, samples = self._saved_model_checks(images, pixels), anomaly.Samples.load(path)
+    checks, samples = self._saved_model_checks(images, pixels), anomaly_record.Samples.load(path)
     if samples:
       checks += self._anomaly_checks(
         samples,
@@ -180,7 +180,7 @@ class Validator:
     return checks, pixels
 
   def _anomaly_checks(
-    self, samples: anomaly.Samples, scores: np.ndarray, reconstructions: np.ndarray
+    self, samples: anomaly_record.Samples, scores: np.ndarray, reconstructions: np.ndarray
   ) -> list[Check]:
     limit = self.golden.tolerances['saved_model']['max_score_difference']
     apart = np.abs(scores - samples.scores) / np.maximum(samples.scores, 1e-6)
@@ -193,7 +193,7 @@ class Validator:
 
   def _auroc(self, path: pathlib.Path) -> list[Check]:
     """The figure of the export, where there is one or a limit asks for it."""
-    facts = json.loads((path / anomaly.JSON_FILE).read_text(encoding='utf-8'))
+    facts = json.loads((path / anomaly_record.JSON_FILE).read_text(encoding='utf-8'))
     if facts['auroc'] is None and not self.min_anomaly_auroc:
       return []
     value = np.nan if facts['auroc'] is None else facts['auroc']
@@ -285,9 +285,9 @@ def _measure_of_main(validator: Validator, tflite: pathlib.Path) -> Measure:
 
 
 def _farther(first: np.ndarray, second: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-  """Of two arrays the elements that are farther from those wanted."""
+  """Of two arrays the elements that are farther from those wanted: what is no number, above all."""
   apart = [np.abs(each - wanted.astype(np.float32)) for each in (first, second)]
-  return np.where(apart[0] >= apart[1], first, second)
+  return np.where(np.isnan(apart[0]) | (apart[0] >= apart[1]), first, second)
 
 
 def _save_grid(path: pathlib.Path, pixels: np.ndarray) -> None:

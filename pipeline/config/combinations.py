@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from pipeline import errors
 
 if TYPE_CHECKING:
-  from pipeline.config.export import ExportTfliteConfig
+  from pipeline.config.export import ExportSavedModelConfig, ExportTfliteConfig
   from pipeline.config.train import TrainConfig
 
 _OPERATIONS = ('translation', 'cutout', 'color')
@@ -14,6 +14,7 @@ _WITH_TARGET = ('non_saturating', 'minimax', 'least_squares')
 _CENTRED = ('non_saturating', 'minimax', 'hinge')  # a logit's sign says real or generated
 _WITH_BATCH_NORM = ('dcgan64',)  # in the discriminator
 _OF_ANY_WIDTH = ('digits', 'residual')
+_MAX_RECORDS_OF_FOUR = 250  # a signature
 _COMPRESSIBLE = ('ptq', 'dynamic')
 _FLOAT_PROMISE = 'would break the promise that the file makes the pictures of golden'
 _COMPRESSION_CONFLICTS = {
@@ -31,6 +32,20 @@ def check_train(config: 'TrainConfig') -> None:
   """
   for reason in _reasons(config):
     raise errors.ConfigError(f'{reason} (TrainConfig)')
+
+
+def check_export_saved_model(config: 'ExportSavedModelConfig') -> None:
+  """Refuses more warm-up records than TF Serving reads, where there is a fourth signature.
+
+  Raises:
+    ConfigError: there are.
+  """
+  if config.anomaly_steps and config.num_warmup_records > _MAX_RECORDS_OF_FOUR:
+    raise errors.ConfigError(
+      f'--num_warmup_records={config.num_warmup_records} with --anomaly_steps='
+      f'{config.anomaly_steps} (ExportSavedModelConfig) makes more than the 1,000 records that TF'
+      f' Serving reads. Choose {_MAX_RECORDS_OF_FOUR} or less.'
+    )
 
 
 def check_export(config: 'ExportTfliteConfig') -> None:

@@ -11,7 +11,7 @@ class ExportSavedModelConfig(Checked):
   """The SavedModel for TF Serving."""
 
   num_warmup_records: int = setting(
-    2, 'Warm-up records per signature; TF Serving reads 1,000 in all.', min=1, max=250
+    2, 'Warm-up records per signature; TF Serving reads 1,000 in all.', min=1, max=333
   )
   anomaly_steps: int = setting(
     0,
@@ -21,6 +21,10 @@ class ExportSavedModelConfig(Checked):
     min=0,
   )
   seed: int = seed_setting()
+
+  def __post_init__(self) -> None:
+    super().__post_init__()
+    combinations.check_export_saved_model(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

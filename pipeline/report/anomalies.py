@@ -1,12 +1,10 @@
 """What the signature anomaly makes of normal and of anomalous images: figures and pictures."""
 
 import dataclasses
-import io
-import zipfile
 
 import numpy as np
 
-from pipeline import anomaly
+from pipeline import anomaly_record, comparison
 from pipeline.report import facts, inline_pictures, numbers
 from serving.replay import ANOMALY_SAMPLES
 
@@ -33,19 +31,16 @@ class Anomalies:
 def anomalies(run: facts.Run) -> Anomalies | None:
   """The figures and samples of a run whose SavedModel has the signature; None without it."""
   folder = run.folders.get('export_saved_model')
-  path = folder / anomaly.JSON_FILE if folder else None
+  path = folder / anomaly_record.JSON_FILE if folder else None
   if folder is None or path is None or not path.exists():
     return None
   told = facts.read_json(path)
   with facts.expected_form(path):
     figures = _figures(told)
-  samples_path = folder / ANOMALY_SAMPLES
-  try:
-    with np.load(io.BytesIO(facts.read_bytes(samples_path)), allow_pickle=False) as arrays:
-      samples = anomaly.Samples(**arrays)
-  except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
-    raise facts.damaged(samples_path, 'holds no samples that can be read') from error
-  with facts.expected_form(samples_path):
+  samples = anomaly_record.Samples.load(folder)
+  if samples is None:
+    raise facts.damaged(folder / ANOMALY_SAMPLES, 'is missing')
+  with facts.expected_form(folder / ANOMALY_SAMPLES):
     return Anomalies(figures=figures, sheets=tuple(_sheets(samples)))
 
 
@@ -67,9 +62,9 @@ def _share_of(told: facts.Facts, kind: str) -> str:
   return f'{share} of {numbers.number(int(told[f"num_{kind}"]))}'
 
 
-def _sheets(samples: anomaly.Samples) -> list[Sheet]:
+def _sheets(samples: anomaly_record.Samples) -> list[Sheet]:
   redrawn = np.round(samples.reconstructions * 255).astype(np.uint8)
-  apart = np.abs(samples.pixels.astype(np.int16) - redrawn).astype(np.uint8)
+  apart = comparison.levels_apart(samples.pixels, redrawn).astype(np.uint8)
   sheets = []
   for name, rows in (('normal', ~samples.is_anomalous), ('anomalous', samples.is_anomalous)):
     if not rows.any():

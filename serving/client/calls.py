@@ -15,7 +15,7 @@ from serving.client import checks, waiting
 from serving.client.checks import Labels
 from serving.client.effects import Call
 from serving.client.errors import InvalidRequestError, ShapeError
-from serving.client.messages import Metadata, ModelSpec, StatusRequest, VersionStatus
+from serving.client.messages import Arrays, Metadata, ModelSpec, StatusRequest, VersionStatus
 from serving.client.predictions import Predictor, Question
 from serving.client.retries import Exchanger, Retry
 
@@ -82,8 +82,7 @@ class Calls:
       rows=checks.seeds(seeds),
       labels=labels,
     )
-    spec = self._asked(version, version_label)
-    answer = yield from self._predictor.predict(question, spec, self._deadline_s(timeout_s))
+    answer = yield from self._ask(question, version, version_label, timeout_s)
     return [checks.picture(png) for png in answer['image_bytes']]
 
   def images_from_latents(
@@ -103,8 +102,7 @@ class Calls:
       rows=checks.latents(latents),
       labels=labels,
     )
-    spec = self._asked(version, version_label)
-    answer = yield from self._predictor.predict(question, spec, self._deadline_s(timeout_s))
+    answer = yield from self._ask(question, version, version_label, timeout_s)
     return answer['images']
 
   def score(
@@ -128,8 +126,7 @@ class Calls:
       rows=checks.images(images),
       labels=labels,
     )
-    spec = self._asked(version, version_label)
-    answer = yield from self._predictor.predict(question, spec, self._deadline_s(timeout_s))
+    answer = yield from self._ask(question, version, version_label, timeout_s)
     return answer['score']
 
   def anomaly(
@@ -148,8 +145,7 @@ class Calls:
       rows=checks.images(images),
       labels=None,
     )
-    spec = self._asked(version, version_label)
-    answer = yield from self._predictor.predict(question, spec, self._deadline_s(timeout_s))
+    answer = yield from self._ask(question, version, version_label, timeout_s)
     return Anomalies(answer['anomaly_score'], answer['reconstruction'])
 
   def metadata(
@@ -181,6 +177,16 @@ class Calls:
     """
     spec = self._asked(version, version_label)
     yield from waiting.wait_until_available(self._exchanger, spec, timeout_s)
+
+  def _ask(
+    self,
+    question: Question,
+    version: int | None,
+    version_label: str | None,
+    timeout_s: float | None,
+  ) -> Call[Arrays]:
+    spec = self._asked(version, version_label)
+    return self._predictor.predict(question, spec, self._deadline_s(timeout_s))
 
   def _asked(self, version: int | None, version_label: str | None) -> ModelSpec:
     if version is None and version_label is None:

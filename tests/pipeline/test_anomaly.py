@@ -12,7 +12,7 @@ import tf_keras
 import serving.export
 import serving.replay
 import serving.warmup
-from pipeline import anomaly, encoding, errors, golden, replays, validate
+from pipeline import anomaly, anomaly_record, encoding, errors, golden, replays, validate
 from pipeline.config.export import ExportSavedModelConfig
 from pipeline.config.golden import GoldenConfig
 from pipeline.config.ingest import IngestConfig
@@ -99,7 +99,7 @@ def test_fitting_brings_reconstructions_nearer_and_leaves_the_pair_alone(pair, d
 def test_auroc_by_counting_pairs(normal, anomalous, area):
   pairs = [(a > n) + 0.5 * (a == n) for a in anomalous for n in normal]
   assert np.mean(pairs) == pytest.approx(area)
-  assert anomaly.auroc(np.array(normal), np.array(anomalous)) == pytest.approx(area)
+  assert anomaly_record.auroc(np.array(normal), np.array(anomalous)) == pytest.approx(area)
 
 
 @pytest.mark.parametrize('with_test', [False, True])
@@ -115,17 +115,34 @@ def test_what_is_on_record(tmp_path, pair, drawn, with_test):
   )
   (tmp_path / 'assets.extra').mkdir()
   facts = anomaly.record(detector, ingest, tmp_path)
-  assert facts == json.loads((tmp_path / anomaly.JSON_FILE).read_text())
+  assert facts == json.loads((tmp_path / anomaly_record.JSON_FILE).read_text())
   assert facts['num_normal'] == (128 if with_test else 25)
   assert facts['num_anomalous'] == (256 + 128 if with_test else 256)
   assert facts['auroc'] > 0.9
   assert facts['normal_above'] <= 0.05
   assert facts['anomalous_above'] > 0.5
-  samples = anomaly.Samples.load(tmp_path)
+  samples = anomaly_record.Samples.load(tmp_path)
   assert samples.is_anomalous.tolist() == 8 * [False] + 8 * [True]
   assert samples.pixels.shape == samples.reconstructions.shape == (16, 8, 8, 1)
   again = anomaly.Judged.by(detector, samples.pixels)
   np.testing.assert_allclose(samples.scores, again.scores, rtol=1e-4)
+
+
+@pytest.mark.parametrize('with_test', [False, True])
+def test_what_is_measured_was_not_fitted(tmp_path, with_test):
+  images = np.random.default_rng(0).integers(0, 256, [60, 8, 8, 1], np.uint8)
+  ingest = ingested(tmp_path, images, np.arange(60) % 3, with_test)
+  fitted, measured = (
+    [image.tobytes() for image in part]
+    for part in (anomaly._fitted(ingest), anomaly._measured(ingest))
+  )
+  normal = [image.tobytes() for image in images[::3]]
+  if with_test:
+    assert sorted(fitted) == sorted(normal)
+    assert sorted(measured) == sorted(image.tobytes() for image in images[::6])
+  else:
+    assert len(measured) == 2
+    assert sorted(fitted + measured) == sorted(normal)
 
 
 def test_good_images_alone_have_a_threshold_and_no_area(tmp_path, pair, drawn):
@@ -141,7 +158,7 @@ def test_good_images_alone_have_a_threshold_and_no_area(tmp_path, pair, drawn):
   facts = anomaly.record(detector, output, tmp_path)
   assert (facts['auroc'], facts['anomalous_above'], facts['num_anomalous']) == (None, None, 0)
   assert facts['threshold'] > 0
-  assert anomaly.Samples.load(tmp_path).is_anomalous.tolist() == 8 * [False]
+  assert anomaly_record.Samples.load(tmp_path).is_anomalous.tolist() == 8 * [False]
 
 
 def test_a_generator_that_asks_for_labels_is_refused(tmp_path):
@@ -160,7 +177,7 @@ def test_a_generator_that_asks_for_labels_is_refused(tmp_path):
 
 
 def test_a_model_without_the_signature_has_no_samples(tmp_path):
-  assert anomaly.Samples.load(tmp_path) is None
+  assert anomaly_record.Samples.load(tmp_path) is None
   assert not (tmp_path / ANOMALY_SAMPLES).exists()
 
 
@@ -229,14 +246,14 @@ def test_an_export_must_judge_as_its_record_says(exported, validator, tmp_path, 
 def test_the_gate_of_the_area(exported, validator, tmp_path, monkeypatch):
   in_this_process(monkeypatch)
   shutil.copytree(exported, tmp_path / 'blind')
-  facts = json.loads((exported / anomaly.JSON_FILE).read_text())
+  facts = json.loads((exported / anomaly_record.JSON_FILE).read_text())
   for area, limit, fails in (
     (0.49, 0.5, True),
     (0.5, 0.5, False),
     (None, 0.5, True),
     (None, 0, False),
   ):
-    (tmp_path / 'blind' / anomaly.JSON_FILE).write_text(json.dumps(facts | {'auroc': area}))
+    (tmp_path / 'blind' / anomaly_record.JSON_FILE).write_text(json.dumps(facts | {'auroc': area}))
     gated = dataclasses.replace(validator, min_anomaly_auroc=limit)
     model = gated.model(gated.saved_model, tmp_path / 'blind')
     assert failed(model) == ({'min_anomaly_auroc'} if fails else set())

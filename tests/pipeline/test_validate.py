@@ -252,6 +252,9 @@ def test_the_worse_of_two_protocols_counts():
   wanted = np.array([0.5, 0.5, 0.5], np.float32)
   first, second = np.array([0.5, 0.7, 0.2]), np.array([0.4, 0.5, 0.5])
   np.testing.assert_array_equal(validate._farther(first, second, wanted), [0.4, 0.7, 0.2])
+  none = np.full(3, np.nan)
+  for pair in ((none, second), (first, none)):
+    assert np.isnan(validate._farther(*pair, wanted)).all()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import tf_keras
 
 from pipeline import errors, networks
 from pipeline.config import combinations
+from pipeline.config.export import ExportSavedModelConfig
 from pipeline.config.train import LOSSES as LOSS_NAMES
 from pipeline.config.train import NETWORKS, TrainConfig
 from pipeline.networks import ModelSpec
@@ -74,3 +75,10 @@ def test_discriminators_that_normalise_batches_are_known():
     if any(isinstance(layer, tf_keras.layers.BatchNormalization) for layer in layers):
       found.append(network)
   assert tuple(found) == combinations._WITH_BATCH_NORM
+
+
+def test_a_fourth_signature_leaves_room_for_fewer_warmup_records():
+  ExportSavedModelConfig(num_warmup_records=333)
+  ExportSavedModelConfig(num_warmup_records=250, anomaly_steps=1)
+  with pytest.raises(errors.ConfigError, match='Choose 250 or less'):
+    ExportSavedModelConfig(num_warmup_records=251, anomaly_steps=1)

@@ -23,6 +23,10 @@ def random_images(count: int, size: int = 8, seed: int = 0) -> np.ndarray:
   return np.random.default_rng(seed).integers(0, 256, (count, size, size), np.uint8)
 
 
+IMAGES = random_images(90)
+LABELS = np.arange(90) % 3
+
+
 def write_pair(
   folder: pathlib.Path,
   images: np.ndarray,

@@ -8,19 +8,7 @@ import pytest
 from pipeline import dataset, errors
 from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import stage
-from tests.pipeline.ingest.files import quiet_console, random_images, write_image, write_pair
-
-_IMAGES = random_images(90)
-_LABELS = np.arange(90) % 3
-
-
-@pytest.fixture
-def pair(tmp_path):
-  folder = tmp_path / 'source'
-  folder.mkdir()
-  write_pair(folder, _IMAGES, _LABELS)
-  write_pair(folder, _IMAGES[:30], _LABELS[:30], stem='t10k')
-  return folder
+from tests.pipeline.ingest.files import IMAGES, LABELS, quiet_console, write_image
 
 
 def run(output, data_dir, normal, name='idx', **settings):
@@ -44,11 +32,11 @@ def test_other_classes_have_a_split_of_their_own(tmp_path, pair):
   text = run(tmp_path / 'out', pair, ' 2, 0')
   info = dataset.load_info(tmp_path / 'out')
   assert (info.num_classes, info.class_names) == (0, ())
-  normal, other = _LABELS != 1, _LABELS == 1
+  normal, other = LABELS != 1, LABELS == 1
   for split, wanted in {
-    'train': _IMAGES[normal],
-    'test': _IMAGES[:30][normal[:30]],
-    'anomalous': np.concatenate([_IMAGES[other], _IMAGES[:30][other[:30]]]),
+    'train': IMAGES[normal],
+    'test': IMAGES[:30][normal[:30]],
+    'anomalous': np.concatenate([IMAGES[other], IMAGES[:30][other[:30]]]),
   }.items():
     assert info.splits[split].num_images == len(wanted)
     assert images_of(tmp_path / 'out', split) == sorted(image.tobytes() for image in wanted)
@@ -57,7 +45,7 @@ def test_other_classes_have_a_split_of_their_own(tmp_path, pair):
 
 def test_defects_that_only_the_test_folder_has(tmp_path):
   names = ('train/good/a', 'train/good/b', 'test/good/a', 'test/scratch/a', 'test/hole/a')
-  for name, image in zip(names, _IMAGES, strict=False):
+  for name, image in zip(names, IMAGES, strict=False):
     write_image(tmp_path / f'parts/{name}.png', image)
   run(tmp_path / 'out', tmp_path / 'parts', 'good', 'image_folder')
   info = dataset.load_info(tmp_path / 'out')
@@ -66,13 +54,13 @@ def test_defects_that_only_the_test_folder_has(tmp_path):
     'test': 1,
     'anomalous': 2,
   }
-  assert images_of(tmp_path / 'out', 'anomalous') == sorted(i.tobytes() for i in _IMAGES[3:5])
+  assert images_of(tmp_path / 'out', 'anomalous') == sorted(i.tobytes() for i in IMAGES[3:5])
   with pytest.raises(errors.DataError, match="class 'hole' is in test/ and not in train/"):
     run(tmp_path / 'all', tmp_path / 'parts', '', 'image_folder')
 
 
 def test_a_bad_record_is_counted_once(tmp_path):
-  for label, image in zip('0011', _IMAGES, strict=False):
+  for label, image in zip('0011', IMAGES, strict=False):
     write_image(tmp_path / f'parts/{label}/{image.sum()}.png', image)
   (tmp_path / 'parts/0/bad.png').write_bytes(b'no picture')
   text = run(tmp_path / 'out', tmp_path / 'parts', '0', 'image_folder', max_bad_fraction=0.2)
@@ -96,20 +84,20 @@ def test_classes_that_can_not_be_told_apart(tmp_path, pair, normal, problem):
 
 
 def test_images_without_labels(tmp_path):
-  write_image(tmp_path / 'parts/a.png', _IMAGES[0])
+  write_image(tmp_path / 'parts/a.png', IMAGES[0])
   with pytest.raises(errors.DataError, match='none, it has no labels'):
     run(tmp_path / 'out', tmp_path / 'parts', 'good', 'image_folder')
 
 
 def test_a_split_without_normal_images(tmp_path):
-  for name, image in zip(('train/good/a', 'test/hole/a'), _IMAGES, strict=False):
+  for name, image in zip(('train/good/a', 'test/hole/a'), IMAGES, strict=False):
     write_image(tmp_path / f'parts/{name}.png', image)
   with pytest.raises(errors.DataError, match='no image of the test split is of --normal_classes=g'):
     run(tmp_path / 'out', tmp_path / 'parts', 'good', 'image_folder')
 
 
 def test_pictures_beside_folders_are_refused_as_ever(tmp_path):
-  for name, image in zip(('train/a', 'test/hole/a'), _IMAGES, strict=False):
+  for name, image in zip(('train/a', 'test/hole/a'), IMAGES, strict=False):
     write_image(tmp_path / f'parts/{name}.png', image)
   with pytest.raises(errors.DataError, match="'hole' is in test/ and not in train/"):
     run(tmp_path / 'out', tmp_path / 'parts', 'hole', 'image_folder')

@@ -10,24 +10,13 @@ from pipeline import errors
 from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import idx, stage
 from tests.pipeline.ingest.files import (
+  IMAGES,
+  LABELS,
   contents,
   quiet_console,
-  random_images,
   write_image,
   write_pair,
 )
-
-_IMAGES = random_images(90)
-_LABELS = np.arange(90) % 3
-
-
-@pytest.fixture
-def pair(tmp_path):
-  folder = tmp_path / 'source'
-  folder.mkdir()
-  write_pair(folder, _IMAGES, _LABELS)
-  write_pair(folder, _IMAGES[:30], _LABELS[:30], stem='t10k')
-  return folder
 
 
 def _run(output, **settings):
@@ -58,8 +47,8 @@ def test_shards_hold_every_record_once(tmp_path, pair):
     assert len(records) == count
     for i in range(count):
       image, label = records[f'{stem}-images-idx3-ubyte[{i}]']
-      np.testing.assert_array_equal(image, _IMAGES[i].ravel())
-      assert label == _LABELS[i]
+      np.testing.assert_array_equal(image, IMAGES[i].ravel())
+      assert label == LABELS[i]
     assert list(records) != sorted(records)  # shuffled
   assert 'train=90 test=30 classes=3' in text
   assert 'quarantined=0' in text
@@ -75,8 +64,8 @@ def test_dataset_json_describes_the_shards(tmp_path, pair):
   assert info['source']['sha256'] == idx.folder_digest(pair)
   train = info['splits']['train']
   assert train['class_counts'] == [30, 30, 30]
-  assert train['pixel_mean'] == pytest.approx([_IMAGES.mean()])
-  assert train['pixel_std'] == pytest.approx([_IMAGES.std()])
+  assert train['pixel_mean'] == pytest.approx([IMAGES.mean()])
+  assert train['pixel_std'] == pytest.approx([IMAGES.std()])
   assert [shard['file'] for shard in train['shards']] == [
     f'train-0000{i}-of-00003.tfrecord' for i in range(3)
   ]
@@ -110,7 +99,7 @@ def test_bytes_do_not_depend_on_the_workers(tmp_path, pair):
 
 
 def test_more_shards_than_records(tmp_path, pair):
-  write_pair(pair, _IMAGES[:3], _LABELS[:3])
+  write_pair(pair, IMAGES[:3], LABELS[:3])
   info, _ = _run(tmp_path / 'out', data_dir=pair, num_shards=9)
   shards = info['splits']['train']['shards']
   assert len(shards) == 9
@@ -127,9 +116,9 @@ def test_other_size_and_colour(tmp_path, pair):
 
 def _fill(folder, num_good, num_bad):
   for i in range(num_good):
-    write_image(folder / 'cat' / f'{i}.png', _IMAGES[i])
+    write_image(folder / 'cat' / f'{i}.png', IMAGES[i])
   (folder / 'dog').mkdir(parents=True)
-  write_image(folder / 'dog' / 'd.png', _IMAGES[-1])
+  write_image(folder / 'dog' / 'd.png', IMAGES[-1])
   for i in range(num_bad):
     (folder / 'dog' / f'bad{i}.png').write_text(f'words {i}')
 
@@ -183,7 +172,7 @@ def test_nothing_decodable(tmp_path):
 
 def test_unlabelled_examples_have_no_label(tmp_path):
   for i in range(4):
-    write_image(tmp_path / 'source' / f'{i}.png', _IMAGES[i])
+    write_image(tmp_path / 'source' / f'{i}.png', IMAGES[i])
   info, _ = _run(tmp_path / 'out', dataset='image_folder', data_dir=tmp_path / 'source')
   assert info['num_classes'] == 0
   assert info['class_names'] == info['splits']['train']['class_counts'] == []
@@ -192,7 +181,7 @@ def test_unlabelled_examples_have_no_label(tmp_path):
 
 def test_names_that_are_not_utf8(tmp_path):
   folder = tmp_path / 'source' / 'caf\udce9'
-  write_image(folder / '\udce9.png', _IMAGES[0])
+  write_image(folder / '\udce9.png', IMAGES[0])
   (folder / 'b\udce9.png').write_text('words')
   info, _ = _run(
     tmp_path / 'out',

@@ -3,6 +3,8 @@ import io
 import json
 import re
 import shutil
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -367,3 +369,8 @@ def test_the_same_artifacts_give_the_same_bytes(run):
 def test_it_says_what_it_wrote(run):
   run.html()
   assert 'report.html' in run.log.getvalue()
+
+
+def test_a_report_alone_does_not_wait_for_tensorflow():
+  program = "import sys; from pipeline.report import stage; print('tensorflow' in sys.modules)"
+  assert subprocess.check_output([sys.executable, '-c', program], text=True) == 'False\n'
