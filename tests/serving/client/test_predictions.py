@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -92,6 +94,16 @@ def test_model_without_the_signature():
   driver = Driver([metadata()])
   with pytest.raises(errors.NotFoundError, match=r'no signature serving_default.*only from_'):
     driver.run(driver.calls().generate([1], labels=0))
+
+
+def test_signature_that_takes_something_else():
+  answer = metadata(conditional=False)
+  signature = answer.signatures['from_latent']
+  inputs = {'noise': signature.inputs['latent']}
+  renamed = dataclasses.replace(signature, inputs=inputs)
+  foreign = dataclasses.replace(answer, signatures={'from_latent': renamed})
+  with pytest.raises(errors.NotFoundError, match='no signature from_latent with an input latent'):
+    Asker().ask(foreign, labels=None)
 
 
 @pytest.mark.parametrize(
