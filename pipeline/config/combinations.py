@@ -84,6 +84,11 @@ def _reasons(c: 'TrainConfig') -> Iterator[str]:
     yield (
       '--wgan_gp_weight and --dragan_weight ask for the same slope at different points. Keep one.'
     )
+  if (c.r1_gamma or c.r2_gamma) and (c.wgan_gp_weight or c.dragan_weight):
+    yield (
+      '--r1_gamma and --r2_gamma pull the slope of the discriminator to 0, --wgan_gp_weight and'
+      ' --dragan_weight to 1. Keep one kind: --r1_gamma=0, or no weight of the other.'
+    )
   if c.network in _WITH_BATCH_NORM and c.penalises_gradients:
     yield (
       f'--network={c.network} normalises batches in the discriminator, so that no image has a'

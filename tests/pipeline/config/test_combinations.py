@@ -17,6 +17,8 @@ REFUSED = [
   ({'clip_weights': 0.01, 'spectral_norm': True, 'r1_gamma': 0.0}, 'divides by its size'),
   ({'clip_value': 0.1, 'clip_norm': 1.0}, 'each in its way'),
   ({'wgan_gp_weight': 10.0, 'dragan_weight': 10.0}, 'the same slope'),
+  ({'wgan_gp_weight': 10.0}, 'Keep one kind: --r1_gamma=0'),
+  ({'r1_gamma': 0.0, 'r2_gamma': 1.0, 'dragan_weight': 10.0}, 'to 0, .* to 1'),
   ({'network': 'dcgan64'}, 'no image has a gradient of its own'),
   ({'network': 'dcgan64', 'r1_gamma': 0.0, 'spectral_norm': True}, 'dcgan64 normalises'),
   ({'minibatch': 'stddev', 'batch_size': 1}, 'no other image'),
@@ -34,6 +36,7 @@ REFUSED = [
 ACCEPTED = [
   {},
   {'loss': 'wasserstein', 'r1_gamma': 0.0, 'wgan_gp_weight': 10.0},
+  {'r1_gamma': 0.1, 'r2_gamma': 0.1},
   {'loss': 'wasserstein', 'r1_gamma': 0.0, 'clip_weights': 0.01},
   {'loss': 'wasserstein', 'r1_gamma': 0.0, 'spectral_norm': True},
   {'network': 'dcgan64', 'r1_gamma': 0.0},

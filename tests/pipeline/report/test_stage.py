@@ -127,8 +127,9 @@ def record_too(run, firsts):
 @pytest.mark.parametrize(
   'settings',
   [
-    {'conditioning': 'projection', 'mismatch_weight': 1.0, 'r2_gamma': 1.0, 'wgan_gp_weight': 1.0},
-    {'conditioning': 'auxiliary', 'dragan_weight': 1.0},
+    {'conditioning': 'projection', 'mismatch_weight': 1.0, 'r1_gamma': 0.0, 'wgan_gp_weight': 1.0},
+    {'conditioning': 'auxiliary', 'r1_gamma': 0.0, 'dragan_weight': 1.0},
+    {'r2_gamma': 1.0},
   ],
 )
 def test_whatever_training_minimises_is_drawn_in_a_style_of_its_own(run, settings):
