@@ -12,6 +12,7 @@ from tests.mobile.web import browser
 from tests.mobile.web.golden import expected, spoil
 
 pytestmark = pytest.mark.slow
+_NO_MEMORY = "GPUBuffer.prototype.mapAsync = async () => { throw new Error('no memory'); }"
 
 
 def test_webgpu_is_offered_where_it_is_right(
@@ -45,7 +46,7 @@ def test_webgpu_is_refused_where_it_is_wrong(
   ('failure', 'reason'),
   [
     ('device.destroy()', 'Device was destroyed.'),
-    ("GPUBuffer.prototype.mapAsync = async () => { throw new Error('no memory'); }", 'no memory'),
+    (_NO_MEMORY, 'no memory'),
   ],
 )
 def test_webassembly_goes_on_where_webgpu_fails(
@@ -71,6 +72,18 @@ def test_webassembly_goes_on_where_webgpu_fails(
   assert not driver.find_element(By.CSS_SELECTOR, 'input[value="webgpu"]').is_enabled()
   note = f'WebGPU is not used until the page is loaded again: {reason}'
   browser.wait_for_text(driver, 'gpu-note', note)
+  assert driver.find_element(By.ID, 'error').text == ''
+
+
+def test_a_self_test_goes_on_where_webgpu_fails(open_browser: Callable[..., WebDriver], url: str):
+  driver = open_browser('phone', flags=browser.WEBGPU)
+  browser.open_page(driver, url)
+  driver.find_element(By.CSS_SELECTOR, 'input[value="webgpu"]').click()
+  driver.find_element(By.ID, 'test').click()
+  browser.wait_for_text(driver, 'result', 'right within one grey level')
+  driver.execute_script(_NO_MEMORY)
+  driver.find_element(By.ID, 'test').click()
+  browser.wait_for_text(driver, 'result', 'right to the byte')
   assert driver.find_element(By.ID, 'error').text == ''
 
 
