@@ -10,10 +10,14 @@ it rightly:
 - TFLite Micro has no ONE_HOT (https://github.com/tensorflow/tflite-micro/pull/3260).
 - A label out of range is an error of the runtime, not a picture of nothing.
 
-A one-hot encoding times a matrix becomes an EMBEDDING_LOOKUP by the converter itself. Either goes
-first: between two operations that XNNPACK computes it would make two pieces of one
-(mobile/delegation.py). Remove the GATHER when `test_converter_still_needs_mending` fails and TFLite
-Micro has ONE_HOT.
+A one-hot encoding times a matrix, a learned embedding, becomes an EMBEDDING_LOOKUP by the converter
+itself. Its INT8 table has a scale and zero point of its own, too, and the kernel copies the bytes,
+or leaves out the zero point where the output is float32; so the table is written again as its
+reader takes it.
+
+Either goes first: between two operations that XNNPACK computes it would make two pieces of one
+(mobile/delegation.py). Remove what `test_converter_still_needs_mending` no longer finds; the
+GATHER stays until TFLite Micro has ONE_HOT.
 """
 
 import copy
@@ -36,7 +40,7 @@ def mend(model: schema.ModelT) -> None:
     if kind == 'ONE_HOT':
       _make_gather(model, operator)
     elif kind == 'EMBEDDING_LOOKUP':
-      _widen_table(model, operator)
+      _rewrite_table(model, operator)
   others = [operator for operator in graph.operators if operator not in look_ups]
   graph.operators = look_ups + [operator for operator in others if _is_read(operator, graph)]
 
@@ -58,17 +62,41 @@ def _make_gather(model: schema.ModelT, operator: schema.OperatorT) -> None:
   operator.builtinOptions = schema.GatherOptionsT()
 
 
-def _widen_table(model: schema.ModelT, operator: schema.OperatorT) -> None:
-  """EMBEDDING_LOOKUP of a float32 constant, instead of a float16 one that XNNPACK widens first."""
-  graph, (label, table) = model.subgraphs[0], operator.inputs
-  for other in graph.operators:
-    if table in other.outputs and flatbuffer.operation_name(model, other) == 'DEQUANTIZE':
-      narrow = graph.tensors[other.inputs[0]]
-      values = np.asarray(model.buffers[narrow.buffer].data, np.uint8).view(np.float16)
-      wide = copy.deepcopy(graph.tensors[table])
-      wide.buffer = flatbuffer.add_buffer(model, values.astype(np.float32).tobytes())
-      operator.inputs = np.array([label, len(graph.tensors)], np.int32)
-      graph.tensors.append(wide)
+def _rewrite_table(model: schema.ModelT, operator: schema.OperatorT) -> None:
+  """EMBEDDING_LOOKUP of a constant in the type, scale and zero point of its output."""
+  graph = model.subgraphs[0]
+  label, read = operator.inputs
+  table, output = graph.tensors[_widened(model, read)], graph.tensors[operator.outputs[0]]
+  contents = model.buffers[table.buffer].data
+  if contents is None or _is_alike(table, output):
+    return
+  scale, zero_point = flatbuffer.quantisation(table)
+  values = np.asarray(contents, np.uint8).view(flatbuffer.type_name(table)).astype(np.float32)
+  values = (values - zero_point) * np.float32(scale)
+  if output.type == schema.TensorType.INT8:
+    values = int8.coded(values, *flatbuffer.quantisation(output))
+  rows = copy.deepcopy(output)
+  rows.name = b'label_rows'
+  rows.shape = table.shape
+  rows.buffer = flatbuffer.add_buffer(model, values.astype(flatbuffer.type_name(output)).tobytes())
+  operator.inputs = np.array([label, len(graph.tensors)], np.int32)
+  graph.tensors.append(rows)
+
+
+def _widened(model: schema.ModelT, tensor: int) -> int:
+  """The float16 constant that a float32 tensor is made of; else the tensor itself."""
+  for operator in model.subgraphs[0].operators:
+    if tensor in operator.outputs and flatbuffer.operation_name(model, operator) == 'DEQUANTIZE':
+      return int(operator.inputs[0])
+  return int(tensor)
+
+
+def _is_alike(table: schema.TensorT, output: schema.TensorT) -> bool:
+  """Whether the kernel makes of the table's bytes what they mean."""
+  coding = flatbuffer.quantisation(table)
+  if table.type == output.type:
+    return coding == flatbuffer.quantisation(output)
+  return table.type == schema.TensorType.INT8 and coding[1] == 0
 
 
 def _unit_matrix(model: schema.ModelT, encoding: schema.TensorT) -> schema.TensorT:

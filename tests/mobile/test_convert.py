@@ -8,6 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from mobile import convert, delegation, flatbuffer, gan_info, one_hot, replay, verify
+from mobile.requantization import Requantizer
 from tests.serving import tiny_models
 
 NAMES = ('nought', 'ä', '日')
@@ -44,9 +45,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @pytest.fixture(scope='module')
 def pixels() -> np.ndarray:
+  return wanted(tiny_models.generator())
+
+
+def wanted(generator: tf_keras.Model) -> np.ndarray:
   test = samples(30, 1)
-  images = tiny_models.generator()([test.latents, test.labels], training=False).numpy()
-  return np.round((images + 1) * 127.5).astype(np.uint8)
+  images = generator([test.latents, test.labels], training=False).numpy()
+  return np.round((images + 1) * 127.5)
 
 
 def played(path: pathlib.Path) -> np.ndarray:
@@ -69,6 +74,25 @@ def test_float16_pixels_are_close(files: pathlib.Path, pixels: np.ndarray):
 @pytest.mark.parametrize('name', ['generator.tflite', 'generator_i8.tflite'])
 def test_int8_pixels_are_close(files: pathlib.Path, pixels: np.ndarray, name: str):
   assert psnr_db(played(files / name), pixels) > 40
+
+
+@pytest.mark.parametrize('kind', ['int8', 'i8', 'dynamic', 'f16'])
+def test_a_learned_embedding_of_the_label(tmp_path: pathlib.Path, kind: str):
+  generator = tiny_models.generator(embedding_size=50)
+  model = convert.convert(kind, generator, samples(100, 0), info())
+  (tmp_path / 'm.tflite').write_bytes(model)
+  assert psnr_db(played(tmp_path / 'm.tflite'), wanted(generator)) > 40
+
+
+def test_an_embedding_whose_reader_is_in_float32(tmp_path: pathlib.Path):
+  generator = tiny_models.generator(embedding_size=50)
+  requantizer = Requantizer(
+    convert.convert('f32', generator, samples(5, 0), info()), samples(100, 0)
+  )
+  last = [each.number for each in requantizer.operations if each.kind == 'CONV_2D']
+  others = [each.number for each in requantizer.operations if each.number not in last]
+  (tmp_path / 'm.tflite').write_bytes(requantizer.exported(others))
+  assert psnr_db(played(tmp_path / 'm.tflite'), wanted(generator)) > 40
 
 
 def test_both_int8_files_make_the_same_bytes(files: pathlib.Path):
@@ -205,15 +229,17 @@ def test_constants_lie_where_a_mapped_file_can_be_used_in_place(files: pathlib.P
       assert buffer._tab.Vector(buffer._tab.Offset(4)) % 16 == 0
 
 
-def test_converter_still_needs_mending(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path):
-  # When this fails, TensorFlow quantises one-hot constants rightly: see mobile/one_hot.py.
+@pytest.mark.parametrize('embedding_size', [0, 50])
+def test_converter_still_needs_mending(
+  monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, embedding_size: int
+):
+  # When this fails, TensorFlow quantises a label's constants rightly: see mobile/one_hot.py.
+  generator = tiny_models.generator(embedding_size=embedding_size)
   monkeypatch.setattr(one_hot, 'mend', lambda model: None)
   monkeypatch.setattr(delegation, 'problems', lambda model: [])
-  model = convert.convert('int8', tiny_models.generator(), samples(100, 0), info())
+  model = convert.convert('int8', generator, samples(100, 0), info())
   (tmp_path / 'm.tflite').write_bytes(model)
-  test = samples(30, 1)
-  images = tiny_models.generator()([test.latents, test.labels], training=False).numpy()
-  assert psnr_db(played(tmp_path / 'm.tflite'), np.round((images + 1) * 127.5)) < 30
+  assert psnr_db(played(tmp_path / 'm.tflite'), wanted(generator)) < 30
 
 
 def test_mending_twice_changes_nothing(files: pathlib.Path):

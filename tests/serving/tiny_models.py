@@ -10,7 +10,9 @@ L = tf_keras.layers
 LATENT_SIZE = 8
 
 
-def generator(num_classes: int = 3, size: int = 8, channels: int = 1) -> tf_keras.Model:
+def generator(
+  num_classes: int = 3, size: int = 8, channels: int = 1, embedding_size: int = 0
+) -> tf_keras.Model:
   """Latents (, labels) -> [B, size, size, channels] in [-1, 1]; weights from a fixed seed."""
   tf_keras.utils.set_random_seed(5)
   latents = tf_keras.Input([LATENT_SIZE])
@@ -18,7 +20,11 @@ def generator(num_classes: int = 3, size: int = 8, channels: int = 1) -> tf_kera
   if num_classes:
     labels = tf_keras.Input([], dtype=tf.int32)
     inputs.append(labels)
-    x = L.Concatenate()([latents, layers.OneHot(num_classes)(labels)])
+    label = layers.OneHot(num_classes)(labels)
+    if embedding_size:
+      normal = tf_keras.initializers.RandomNormal(stddev=1.0)
+      label = L.Dense(embedding_size, use_bias=False, kernel_initializer=normal)(label)
+    x = L.Concatenate()([latents, label])
   x = L.Reshape([size // 2, size // 2, 8])(L.Dense(size // 2 * (size // 2) * 8)(x))
   x = L.ReLU()(L.BatchNormalization()(x))
   x = layers.DepthToSpace()(L.Conv2D(4 * channels, 3, padding='same', name='last')(x))
