@@ -31,11 +31,12 @@ class Peers:
 
   def __init__(self, member: Member, connections: dict[int, Connection]) -> None:
     self.member, self._connections = member, connections
+    self._ended: set[int] = set()
 
   @property
   def connections(self) -> list[Connection]:
     """Of those that have not ended; for `multiprocessing.connection.wait`."""
-    return list(self._connections.values())
+    return [each for index, each in self._connections.items() if index not in self._ended]
 
   def hear(self) -> bool:
     """Takes what others have said since the last call.
@@ -48,8 +49,8 @@ class Peers:
       ForgelineError: another has failed; of the same kind as its own.
     """
     has_ended = False
-    for index, connection in list(self._connections.items()):
-      while index in self._connections and connection.poll():
+    for index, connection in self._connections.items():
+      while index not in self._ended and connection.poll():
         try:
           message = _receive(connection)
           failure, kind = message['failure'], message['kind']
@@ -60,8 +61,7 @@ class Peers:
           ) from error
         if failure:
           raise _KINDS.get(kind, errors.TrainingError)(failure)
-        del self._connections[index]
-        connection.close()
+        self._ended.add(index)  # it stays connected until it hears of this worker's end
         has_ended = True
     return has_ended
 

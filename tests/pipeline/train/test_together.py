@@ -34,16 +34,27 @@ def ends(path):
   path.write_text(str(os.getpid()))
 
 
+def ends_last(path):
+  """Holds that the process that ended first is there for as long as this one works."""
+  assert reached(path.with_name('0'))
+  for _ in range(40):
+    assert is_running(int(path.with_name('0').read_text()))
+    time.sleep(0.05)
+  ends(path)
+
+
 def fails(path):
   assert reached(path.with_name('0'))
   raise errors.StorageError('the disk is full')
 
 
-def breaks(_):
+def breaks(path):
+  assert reached(path.with_name('0'))
   raise ZeroDivisionError('a defect')
 
 
-def aborts(_):
+def aborts(path):
+  assert reached(path.with_name('0'))
   os.abort()
 
 
@@ -107,7 +118,7 @@ def gone(path):
 @pytest.mark.timeout(240)
 def test_all_end_well_and_leave_no_process(tmp_path, monkeypatch):
   monkeypatch.setattr(together, '_ALL_ENDED_S', 3600.0)  # they tell each other, and do not wait
-  assert run([ends, ends], tmp_path) == [None, None]
+  assert run([ends, ends_last], tmp_path) == [None, None]
   assert gone(tmp_path / '0')
   assert gone(tmp_path / '1')
 
