@@ -8,13 +8,12 @@ import signal
 import socket
 import struct
 import threading
-import time
 
 import pytest
 
 from pipeline import errors, signals
 from pipeline.train.cluster import Member
-from pipeline.train.peers import joined
+from pipeline.train.peers import _admit, joined
 from tests.pipeline.train.clusters import in_step, members, met
 
 
@@ -74,18 +73,25 @@ def test_a_worker_that_is_stopped_says_so():
   assert 'ended: stopped by SIGTERM. Finished stages are kept' in str(heard)
 
 
-def test_a_worker_that_is_stopped_while_it_waits_for_another_says_so():
+def test_a_worker_that_is_stopped_while_it_waits_for_another_says_so(monkeypatch):
   chief, worker, last = members(3)
+  waits = threading.Event()
+
+  def noted(member, caller, connections):
+    _admit(member, caller, connections)
+    if connections:
+      waits.set()
 
   def listen():
     with met(chief) as peers:
       listened(peers)
 
   def come_last():
-    time.sleep(1)  # until the other waits at the chief
+    assert waits.wait(60)  # at the chief
     os.kill(os.getpid(), signal.SIGTERM)
     take_part(last)
 
+  monkeypatch.setattr('pipeline.train.peers._admit', noted)
   with concurrent.futures.ThreadPoolExecutor() as threads:
     listening, coming = threads.submit(listen), threads.submit(come_last)
     with pytest.raises(errors.Interrupted), signals.handled_by_raising(), met(worker):
