@@ -35,4 +35,5 @@ def start(folder: pathlib.Path, size: str = 'phone', flags: tuple[str, ...] = ()
     options.add_experimental_option('mobileEmulation', {'deviceMetrics': metrics})
   driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
   driver.set_window_size(width, height)
+  driver.set_script_timeout(120)
   return driver

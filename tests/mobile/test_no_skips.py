@@ -35,7 +35,7 @@ def test_a_skip_is_a_failure_where_it_is_said(tmp_path: pathlib.Path, value: str
   command = [sys.executable, '-m', 'pytest', '-p', no_skips.__name__, '-rs', '--rootdir', tmp_path]
   ended = subprocess.run(
     [*command, tmp_path], env=os.environ | {'FORGELINE_NO_SKIPS': value}, capture_output=True,
-    text=True, timeout=100, check=False,
+    text=True, timeout=300, check=False,
   )  # fmt: skip
   assert said in ended.stdout
   assert 'no tool: install it' in ended.stdout

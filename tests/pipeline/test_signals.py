@@ -61,7 +61,7 @@ def program(body):
     'with signals.handled_by_raising(), signals.stop_requested():\n'
     f'  {body}\n'
   )
-  done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, timeout=60)
+  done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, timeout=300)
   return done.returncode, done.stderr
 
 

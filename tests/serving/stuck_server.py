@@ -41,7 +41,7 @@ def was_left(folder: pathlib.Path) -> bool:
   except ProcessLookupError:
     return False
   try:
-    if select.select([ended], [], [], 0.5)[0]:
+    if select.select([ended], [], [], 60)[0]:
       return False
     signal.pidfd_send_signal(ended, signal.SIGKILL)
   finally:

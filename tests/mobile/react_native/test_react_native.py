@@ -28,7 +28,7 @@ def copy(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def run(*command: str | pathlib.Path) -> subprocess.CompletedProcess[str]:
-  return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+  return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_the_types_are_right(copy: pathlib.Path):

@@ -57,6 +57,12 @@ def open_page(driver: WebDriver, url: str) -> None:
   wait_for_text(driver, 'facts', 'works offline')
 
 
+def open_anew(driver: WebDriver, url: str) -> None:
+  """Loads a page whose files have changed: for some time, browsers take those they have for new."""
+  driver.execute_cdp_cmd('Network.clearBrowserCache', {})
+  driver.get(url)
+
+
 def wait_for_text(driver: WebDriver, element_id: str, text: str) -> None:
   """Waits until an element says `text`."""
   element = driver.find_element(By.ID, element_id)

@@ -38,7 +38,7 @@ def test_style_and_types(packages: pathlib.Path):
 def node(lib: pathlib.Path, script: str, *arguments: str) -> object:
   """What a module that imports the package's files prints, as JSON."""
   command = ['node', '--input-type=module', '-e', script, *arguments]
-  ended = subprocess.run(command, cwd=lib, capture_output=True, text=True, timeout=60, check=False)
+  ended = subprocess.run(command, cwd=lib, capture_output=True, text=True, timeout=300, check=False)
   assert ended.returncode == 0, ended.stderr
   return json.loads(ended.stdout)
 

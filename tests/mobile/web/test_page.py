@@ -348,12 +348,12 @@ def test_a_file_that_is_lost_or_no_model_is_said(
     driver.get(address)
     browser.wait_for_text(driver, 'error', 'These bytes are no TFLite model.')
     model.unlink()
-    driver.get(address)
+    browser.open_anew(driver, address)
     browser.wait_for_text(driver, 'error', 'model/generator.tflite could not be loaded: HTTP 404.')
     WebDriverWait(driver, 60).until(lambda _: not driver.find_element(By.ID, 'facts').text)
     model.write_bytes(whole)
     (changed / 'model/golden.json').unlink()
-    driver.get(address)
+    browser.open_anew(driver, address)
     browser.wait_for_text(driver, 'error', 'model/golden.json could not be loaded: HTTP 404.')
 
 
@@ -367,10 +367,10 @@ def test_a_damaged_file_is_said(open_browser: Callable[..., WebDriver], changed:
   with browser.serving(changed) as address:
     for damaged in (flipped, cut):
       model.write_bytes(damaged)
-      driver.get(address)
+      browser.open_anew(driver, address)
       browser.wait_for_text(driver, 'error', 'generator.tflite is damaged: its digest is not')
     driver.get(address.replace('localhost', 'plain.example'))  # there browsers have no SHA-256
     browser.wait_for_text(driver, 'error', 'Is it damaged? Load it again.')
     model.write_bytes(whole)
-    driver.refresh()
+    browser.open_anew(driver, driver.current_url)
     browser.wait_for_text(driver, 'result', 'Self-test passed')

@@ -45,4 +45,4 @@ def test_a_plan_does_not_import_beam():
     ' from pipeline.ingest import stage;'
     ' ingest.source_digest(IngestConfig()); sys.exit("apache_beam" in sys.modules)'
   )
-  assert subprocess.run([sys.executable, '-c', code], timeout=60).returncode == 0
+  assert subprocess.run([sys.executable, '-c', code], timeout=300).returncode == 0

@@ -1,3 +1,4 @@
+import os
 import re
 import time
 
@@ -9,11 +10,17 @@ from pipeline.train import checkpoint_list
 
 @pytest.fixture
 def saved(tmp_path):
-  """Saves the checkpoints ckpt-1 and ckpt-2 of a number."""
+  """Has the checkpoints ckpt-1 and ckpt-2 of a number."""
   saver = manager(tmp_path)
-  for _ in range(2):
-    saver.save()
+  for number in (1, 2):
+    save(saver, number, at_s=number)
   return saver
+
+
+def save(saver, number, at_s):
+  """Saves a checkpoint at a time of its own; some clocks of files tick no oftener than in 10 ms."""
+  path = saver.save(checkpoint_number=number)
+  os.utime(f'{path}.index', (at_s, at_s))
 
 
 def manager(folder):
@@ -54,7 +61,7 @@ def test_a_list_that_can_not_be_read_is_made_anew(saved, tmp_path, content):
 
 
 def test_what_it_is_made_of_is_in_order_of_age(saved, tmp_path):
-  saved.save(checkpoint_number=1)  # as after training went back
+  save(saved, 1, at_s=3)  # as after training went back
   (tmp_path / 'checkpoint').write_bytes(b'')
   assert checkpoint_list.mend(tmp_path)
   assert names(tmp_path) == ['ckpt-2', 'ckpt-1']

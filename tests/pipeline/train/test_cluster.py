@@ -73,7 +73,7 @@ def run(folder, index):
   values = environment({'worker': ['one:1', 'two:1']}, index=index)
   command = [sys.executable, '-m', 'pipeline.run', f'--run_dir={folder}/run', '--stages=golden']
   return subprocess.run(
-    command, env=os.environ | values, capture_output=True, text=True, timeout=100, check=False
+    command, env=os.environ | values, capture_output=True, text=True, timeout=300, check=False
   )
 
 

@@ -20,7 +20,7 @@ from tests.pipeline.train.clusters import free_addresses, in_step, members, met
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-STEPS = 100  # long enough to be stopped in the middle
+STEPS = 300  # long enough to be stopped in the middle
 SETTINGS = {
   'network': 'mlp',
   'batch_size': 16,
@@ -28,7 +28,7 @@ SETTINGS = {
   'latent_size': 8,
   'steps_per_loop': 4,
   'log_every_steps': 4,
-  'snapshot_every_steps': 50,
+  'snapshot_every_steps': 150,
   'penalty_every_steps': 4,
   'dropout': 0.2,
   'precision': 'float32',

@@ -24,6 +24,16 @@ def healthy_afterwards(request: pytest.FixtureRequest) -> Iterator[None]:
       request.getfixturevalue(name).check_health()
 
 
+def _held(path: tf.Tensor) -> dict[str, tf.Tensor]:
+  """Makes a file PATH.begun, and answers as soon as somebody else makes the file PATH."""
+  with tf.control_dependencies([tf.io.write_file(path[0] + '.begun', '')]):
+    none = tf.identity(0)
+  (found,) = tf.while_loop(
+    lambda found: found < 1, lambda _: (tf.size(tf.io.matching_files(path[0])),), [none]
+  )
+  return {'found': tf.repeat(found, tf.size(path))}
+
+
 @pytest.fixture(scope='session')
 def odd_model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
   """A model with what generators do not have: odd types, several outputs, a scalar."""
@@ -31,7 +41,6 @@ def odd_model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
   module = tf.Module()
   text = tf.TensorSpec([None], tf.string, 'text')
   number = tf.TensorSpec([None, 1], tf.float32, 'number')
-  steps = tf.TensorSpec([], tf.int32, 'steps')
   half = tf.TensorSpec([None], tf.float16, 'half')
   image = tf.TensorSpec([None, 3, 3, 1], tf.float32, 'image')
   signatures = {
@@ -53,17 +62,7 @@ def odd_model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
       lambda image: {'out': tf.nn.conv2d(image, tf.ones([3, 3, 1, 1]), 1, 'VALID')},
       input_signature=[image],
     ),
-    'slow': tf.function(
-      lambda steps: {'out': tf.while_loop(lambda i: i < steps, lambda i: (i + 1,), [0])[0]},
-      input_signature=[steps],
-    ),
-    'slow_rows': tf.function(
-      lambda steps: {
-        'out': steps
-        + 0 * tf.while_loop(lambda i: i < tf.reduce_max(steps), lambda i: (i + 1,), [0])[0]
-      },
-      input_signature=[tf.TensorSpec([None], tf.int32, 'steps')],
-    ),
+    'held': tf.function(_held, input_signature=[tf.TensorSpec([None], tf.string, 'path')]),
     'to_half': tf.function(
       lambda number: {'out': tf.cast(number, tf.float16)}, input_signature=[number]
     ),

@@ -112,7 +112,10 @@ class Process:
   def stop(self) -> int:
     if self._process.poll() is None:
       self._process.send_signal(signal.SIGTERM)
-    return self.exit_code()
+    try:
+      return self.exit_code()
+    finally:
+      self._process.kill()  # if it did not heed the signal
 
 
 class Server(Process):
@@ -166,6 +169,14 @@ class Server(Process):
     names = get_model_status_pb2.ModelVersionStatus.State.Name
     return {s.version: names(s.state) for s in response.model_version_status}
 
+  def _states_so_far(self, name: str) -> dict[int, str]:
+    try:
+      return self.states(name)
+    except grpc.RpcError as error:
+      if error.code() is grpc.StatusCode.NOT_FOUND:
+        return {}
+      raise
+
   def wait_for_label(self, label: str, version: int) -> None:
     """Waits until this version answers to the label."""
     request = predict_request('', seed=np.array([1]), label=np.array([0]))
@@ -181,13 +192,20 @@ class Server(Process):
     """Waits for states like `v2='AVAILABLE'`."""
     wanted = {int(key[1:]): state for key, state in expected.items()}
     end_s = time.monotonic() + _TIMEOUT_S
-    while (states := self.states(name)) != wanted:
+    while (states := self._states_so_far(name)) != wanted:
       assert time.monotonic() < end_s, (states, self.lines)
       time.sleep(0.05)
 
   def stop(self) -> int:
     self.channel.close()
     return super().stop()
+
+
+def wait_for_file(path: pathlib.Path) -> None:
+  end_s = time.monotonic() + _TIMEOUT_S
+  while not path.exists():
+    assert time.monotonic() < end_s, path
+    time.sleep(0.01)
 
 
 def config(**base_paths: pathlib.Path) -> str:

@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 
 import grpc
@@ -18,11 +19,10 @@ pytestmark = pytest.mark.slow
 
 PARAMETERS = """
 max_batch_size { value: 8 } batch_timeout_micros { value: 500000 }
-max_enqueued_batches { value: 2 } num_batch_threads { value: 1 }
+max_enqueued_batches { value: 3 } num_batch_threads { value: 1 }
 allowed_batch_sizes: 2 allowed_batch_sizes: 4 allowed_batch_sizes: 8
 """
-NUM_CLIENTS = 24
-STEPS = np.full([8], 300_000, np.int32)  # a whole batch, which takes long enough to be overtaken
+NUM_CLIENTS = 24  # as many as may wait in all
 
 
 @pytest.fixture(scope='module')
@@ -62,9 +62,9 @@ def pool() -> Iterator[concurrent.futures.Executor]:
     yield pool
 
 
-def slowly(server: live.Server):
-  """A call that keeps the only thread of batches busy, or waits for it."""
-  request = live.predict_request('slow_rows', steps=STEPS)
+def held(server: live.Server, go: pathlib.Path):
+  """A whole batch, which keeps the only thread busy until there is a file, or waits for it."""
+  request = live.predict_request('held', path=np.array([str(go)] * 8, object))
   request.model_spec.name = 'odd'
   return server.prediction.Predict.future(request, 120)
 
@@ -128,45 +128,57 @@ def test_wrong_requests_fail_alone(batching: live.Server, pool: concurrent.futur
   assert {call.result(120).shape for call in right} == {(1, 8, 8, 1)}
 
 
-def wait_until_busy(server: live.Server) -> grpc.Future:
+def wait_until_busy(server: live.Server, go: pathlib.Path) -> grpc.Future:
   """A call that is being computed: the next ones wait."""
-  name = 'processed_batch_size_count'
-  before = metric(server, name)
-  call = slowly(server)
-  while metric(server, name) == before:
-    assert not call.done()
+  call = held(server, go)
+  live.wait_for_file(go.with_name(f'{go.name}.begun'))
   return call
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+  end_s = time.monotonic() + 60
+  while not condition():
+    assert time.monotonic() < end_s
+    time.sleep(0.01)
+
+
 def test_full_queue_is_unavailable_for_both_protocols(
-  batching: live.Server, pool: concurrent.futures.Executor
+  batching: live.Server, pool: concurrent.futures.Executor, tmp_path: pathlib.Path
 ):
-  body = {'signature_name': 'slow_rows', 'inputs': STEPS.tolist()}
-  first = wait_until_busy(batching)
-  by_grpc = [slowly(batching) for _ in range(4)]
+  go = tmp_path / 'go'
+  body = {'signature_name': 'held', 'inputs': [str(go)] * 8}
+  first = wait_until_busy(batching, go)
+  by_grpc = [held(batching, go) for _ in range(4)]
   by_rest = [pool.submit(batching.rest, '/v1/models/odd:predict', body) for _ in range(4)]
+  wait_until(lambda: sum(call.done() for call in (*by_grpc, *by_rest)) >= 5)
+  go.touch()
   codes = [call.code() for call in by_grpc]
   statuses = [call.result(120)[0] for call in by_rest]
   assert first.code() is grpc.StatusCode.OK
   assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
   assert set(statuses) <= {200, 503}
-  assert codes.count(grpc.StatusCode.OK) + statuses.count(200) == 2
+  assert codes.count(grpc.StatusCode.OK) + statuses.count(200) == 3
   for call in by_grpc:
     if call.code() is grpc.StatusCode.UNAVAILABLE:
       assert 'queue to which this task was submitted is full' in call.details()
 
 
 def test_sigterm_computes_what_waits(
-  start: Callable[[], live.Server], pool: concurrent.futures.Executor
+  start: Callable[[], live.Server], pool: concurrent.futures.Executor, tmp_path: pathlib.Path
 ):
-  server = start()
-  calls = [wait_until_busy(server), slowly(server)]
-  before = sum(metric(server, 'input_batch_size_count').values())
+  server, go = start(), tmp_path / 'go'
+
+  def num_inputs() -> float:
+    return sum(metric(server, 'input_batch_size_count').values())
+
+  before = num_inputs()
+  calls = [wait_until_busy(server, go), held(server, go)]
   answer = pool.submit(images, server, 1)
-  while sum(metric(server, 'input_batch_size_count').values()) < before + 2:  # it has two inputs
-    assert not answer.done()
+  wait_until(lambda: num_inputs() == before + 4)  # the last one has two
+  assert not answer.done()
   server.signal(signal.SIGTERM)
   server.wait_for('Stopping')
+  go.touch()
   assert [call.code() for call in calls] == [grpc.StatusCode.OK] * 2
   assert answer.result(120).shape == (1, 8, 8, 1)
   assert server.exit_code() == 0

@@ -11,6 +11,7 @@ from serving.server import json_text
 from serving.server.errors import ServingError
 
 FLOAT32 = st.floats(width=32)
+SETTINGS = hypothesis.settings(derandomize=True, database=None, deadline=None)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_float64_has_17_digits():
 
 
 @hypothesis.given(st.lists(FLOAT32))
-@hypothesis.settings(derandomize=True, database=None)
+@SETTINGS
 def test_float32_round_trip(values: list[float]):
   array = np.array(values, np.float32)
   read = np.array([float(text) for text in json_text.decimals(array)], np.float32)
@@ -46,7 +47,7 @@ def test_float32_round_trip(values: list[float]):
 
 
 @hypothesis.given(st.lists(st.floats()))
-@hypothesis.settings(derandomize=True, database=None)
+@SETTINGS
 def test_float64_round_trip(values: list[float]):
   read = [float(text) for text in json_text.decimals(np.array(values, np.float64))]
   np.testing.assert_array_equal(read, values)
@@ -64,13 +65,13 @@ VALUES = st.recursive(
 
 
 @hypothesis.given(st.dictionaries(st.text(), VALUES), st.sampled_from([b'', b' ', b'}', b'x\xff']))
-@hypothesis.settings(derandomize=True, database=None)
+@SETTINGS
 def test_parse_ignores_what_follows(value: dict, more: bytes):
   assert json_text.parse_object(json.dumps(value).encode() + more) == value
 
 
 @hypothesis.given(st.binary())
-@hypothesis.settings(derandomize=True, database=None)
+@SETTINGS
 def test_parse_refuses_with_its_own_error(body: bytes):
   with contextlib.suppress(ServingError):
     assert isinstance(json_text.parse_object(body), dict)
