@@ -7,7 +7,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from mobile import flatbuffer
 
-_OPERATIONS = ('ADD', 'MUL', 'ROUND', 'CAST')
+_OPERATIONS = ('ADD', 'MUL', 'ROUND', 'CAST')  # RESHAPE among them, where all before was flat
 
 
 def take_off(model: schema.ModelT) -> None:
@@ -16,8 +16,8 @@ def take_off(model: schema.ModelT) -> None:
   Raises:
     ValueError: it does not end in these operations.
   """
-  graph = model.subgraphs[0]
-  body, tail = graph.operators[: -len(_OPERATIONS)], _tail(model)
+  graph, tail = model.subgraphs[0], _tail(model)
+  body = graph.operators[: -len(tail)]
   _end_in(model, int(tail[0].inputs[0]))
   used = sorted({operator.opcodeIndex for operator in body})
   model.operatorCodes = [model.operatorCodes[index] for index in used]
@@ -50,14 +50,15 @@ def put_on(model: schema.ModelT, source: schema.ModelT) -> None:
 
 
 def _tail(model: schema.ModelT) -> list[schema.OperatorT]:
-  tail = model.subgraphs[0].operators[-len(_OPERATIONS) :]
-  kinds = tuple(flatbuffer.operation_name(model, operator) for operator in tail)
-  if kinds != _OPERATIONS:
+  operators = model.subgraphs[0].operators
+  kinds = [flatbuffer.operation_name(model, operator) for operator in operators]
+  length = kinds[::-1].index(_OPERATIONS[0]) + 1 if _OPERATIONS[0] in kinds else len(_OPERATIONS)
+  if tuple(kind for kind in kinds[-length:] if kind != 'RESHAPE') != _OPERATIONS:
     raise ValueError(
-      f'the model ends in {", ".join(kinds)}, not {", ".join(_OPERATIONS)} (grey_tail).'
+      f'the model ends in {", ".join(kinds[-length:])}, not {", ".join(_OPERATIONS)} (grey_tail).'
       ' Pass the generator_f32.tflite of the export_tflite stage.'
     )
-  return tail
+  return operators[-length:]
 
 
 def _end_in(model: schema.ModelT, tensor: int) -> None:

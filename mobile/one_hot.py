@@ -11,9 +11,8 @@ it rightly:
 - A label out of range is an error of the runtime, not a picture of nothing.
 
 A one-hot encoding times a matrix, a learned embedding, becomes an EMBEDDING_LOOKUP by the converter
-itself. Its INT8 table has a scale and zero point of its own, too, and the kernel copies the bytes,
-or leaves out the zero point where the output is float32; so the table is written again as its
-reader takes it.
+itself. Its INT8 table has a scale and zero point of its own, too, and the kernel copies the bytes;
+so the table is written again as its reader takes it.
 
 Either goes first: between two operations that XNNPACK computes it would make two pieces of one
 (mobile/delegation.py). Remove what `test_converter_still_needs_mending` no longer finds; the
@@ -49,6 +48,22 @@ def _is_look_up(model: schema.ModelT, operator: schema.OperatorT) -> bool:
   inputs = set(map(int, model.subgraphs[0].inputs))
   is_of_input = not inputs.isdisjoint(map(int, operator.inputs))
   return is_of_input and flatbuffer.operation_name(model, operator) in _LOOK_UPS
+
+
+def to_gather(model: schema.ModelT) -> None:
+  """Makes a GATHER of each EMBEDDING_LOOKUP, for the quantiser.
+
+  It gives table and output of a GATHER the same scale, and leaves them in float32 if told to.
+  """
+  for operator in model.subgraphs[0].operators:
+    if flatbuffer.operation_name(model, operator) == 'EMBEDDING_LOOKUP':
+      operator.inputs = operator.inputs[::-1].copy()
+      operator.builtinOptionsType = schema.BuiltinOptions.GatherOptions
+      operator.builtinOptions = schema.GatherOptionsT()
+  look_up, gather = schema.BuiltinOperator.EMBEDDING_LOOKUP, schema.BuiltinOperator.GATHER
+  for code in model.operatorCodes:
+    if code.builtinCode == look_up:
+      code.builtinCode = code.deprecatedBuiltinCode = gather
 
 
 def _make_gather(model: schema.ModelT, operator: schema.OperatorT) -> None:
@@ -93,10 +108,9 @@ def _widened(model: schema.ModelT, tensor: int) -> int:
 
 def _is_alike(table: schema.TensorT, output: schema.TensorT) -> bool:
   """Whether the kernel makes of the table's bytes what they mean."""
-  coding = flatbuffer.quantisation(table)
   if table.type == output.type:
-    return coding == flatbuffer.quantisation(output)
-  return table.type == schema.TensorType.INT8 and coding[1] == 0
+    return flatbuffer.quantisation(table) == flatbuffer.quantisation(output)
+  return table.type == schema.TensorType.INT8  # it multiplies by the scale
 
 
 def _unit_matrix(model: schema.ModelT, encoding: schema.TensorT) -> schema.TensorT:

@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 from mobile import gan_info, verify
 from mobile.calibration import Calibration
 from mobile.psnr import psnr_db
-from mobile.requantization import Operation, Requantizer
+from mobile.requantization import TOGETHER, Operation, Requantizer
 
 _NUM_CALIBRATION, _NUM_PICTURES = 500, 64
 _LEVELS = 127.5  # grey levels to one unit of [-1, 1]
@@ -77,16 +77,21 @@ class Analysis:
 
 def table(losses: Sequence[Loss]) -> str:
   """A line for each operation."""
-  total = sum(loss.squared_levels for loss in losses)
+  total = sum({_counted(loss.operation): loss.squared_levels for loss in losses}.values())
   lines = [f'{"layer":>5}  {"operation":<24} {"output":<14} {"loss":>9} {"share":>7} {"alone":>9}']
   for loss in losses:
     each, shape = loss.operation, 'x'.join(map(str, loss.operation.shape))
     share, alone_db = loss.squared_levels / total, psnr_db(loss.squared_levels)
     lines.append(
-      f'{each.number:>5}  {each.kind:<24} {shape:<14} {loss.squared_levels:>9.4f} {share:>7.1%}'
+      f'{each.number:>5}  {each.label:<24} {shape:<14} {loss.squared_levels:>9.4f} {share:>7.1%}'
       f' {alone_db:>6.1f} dB'
     )
   return '\n'.join(lines)
+
+
+def _counted(operation: Operation) -> str | int:
+  """What is in int8 together counts once."""
+  return operation.label if operation.kind in TOGETHER else operation.number
 
 
 def chart(losses: Sequence[Loss]) -> PIL.Image.Image:
@@ -98,7 +103,7 @@ def chart(losses: Sequence[Loss]) -> PIL.Image.Image:
   for row, loss in enumerate(losses, 1):
     top, width = row * _ROW, round(_BARS * loss.squared_levels / largest)
     shape = 'x'.join(map(str, loss.operation.shape))
-    draw.text((8, top + 3), f'{loss.operation.number:>2} {loss.operation.kind} {shape}', 'black')
+    draw.text((8, top + 3), f'{loss.operation.number:>2} {loss.operation.label} {shape}', 'black')
     draw.rectangle((_LABELS, top + 3, _LABELS + width, top + _ROW - 4), 'steelblue')
     draw.text((_LABELS + width + 6, top + 3), f'{loss.squared_levels:.4f}', 'black')
   return canvas

@@ -10,8 +10,10 @@ from ai_edge_litert import schema_py_generated as schema
 from tensorflow.lite.python import convert as converter
 from tensorflow.lite.python.optimize.calibrator import Calibrator
 
-from mobile import flatbuffer, gan_info, grey_tail, mending, native_log
+from mobile import flatbuffer, gan_info, grey_tail, mending, native_log, one_hot
 from mobile.calibration import Calibration
+
+TOGETHER = ('TRANSPOSE_CONV',)  # in float32 only where all operations of the kind are
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +24,11 @@ class Operation:
   kind: str  # such as 'CONV_2D'
   shape: tuple[int, ...]  # of its output, without the batch
   tensor: str  # name of its output
+
+  @property
+  def label(self) -> str:
+    """What is in int8 where this operation is."""
+    return f'all {self.kind}' if self.kind in TOGETHER else self.kind
 
 
 class Requantizer:
@@ -40,6 +47,7 @@ class Requantizer:
     self._file = model
     parsed = flatbuffer.parse(model)
     grey_tail.take_off(parsed)
+    one_hot.to_gather(parsed)
     self.float_model = flatbuffer.pack(parsed)
     self.operations = tuple(_operations(parsed))
     with native_log.caught():
@@ -47,6 +55,8 @@ class Requantizer:
 
   def quantized(self, float_operations: Collection[int] = ()) -> bytes:
     """The model in int8 but for the operations of these numbers.
+
+    Kinds that are `TOGETHER` are in int8 where one of their operations is.
 
     Returns:
       A .tflite file: latent float32 (, label int32) -> pixels float32 [1, H, W, C] in [-1, 1].
@@ -65,9 +75,15 @@ class Requantizer:
     return flatbuffer.pack(model)
 
   def _quantized(self, float_operations: Collection[int]) -> schema.ModelT:
-    kept = [self.operations[number].tensor for number in float_operations]
+    kept = {self.operations[number] for number in float_operations}
+    in_int8 = {each.kind for each in self.operations if each not in kept}
+    # The quantiser renames the operations of some kinds before it looks for these names.
+    kinds = sorted({each.kind for each in kept} - in_int8)
     with native_log.caught():
-      return mending.mended(converter.mlir_quantize(self._calibrated, denylisted_nodes=kept))
+      model = converter.mlir_quantize(
+        self._calibrated, denylisted_ops=kinds, denylisted_nodes=[each.tensor for each in kept]
+      )
+    return mending.mended(model)
 
 
 def _operations(model: schema.ModelT) -> Iterator[Operation]:

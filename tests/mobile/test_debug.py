@@ -50,7 +50,7 @@ def test_the_command_names_the_layer_that_loses_most(
   lines = capsys.readouterr().out.splitlines()
   rows = [line.split() for line in lines[1:] if line.endswith(' dB')]
   assert rows[0][1] == 'CONV_2D'
-  losses = [float(row[3]) for row in rows]
+  losses = [float(row[-4]) for row in rows]
   assert losses == sorted(losses, reverse=True)
   whole, mixed = (float(line.split(':')[1].split()[0]) for line in lines[-2:])
   assert mixed > whole + 2
