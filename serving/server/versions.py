@@ -9,6 +9,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import logging
+import os
 import pathlib
 import queue
 import threading
@@ -36,8 +37,10 @@ def find(base_path: pathlib.Path) -> Folders:
   Raises:
     OSError: the folder can't be read.
   """
-  numbered = ((version_folders.version(path.name), path) for path in sorted(base_path.iterdir()))
-  return {number: path for number, path in numbered if number is not None and path.is_dir()}
+  with os.scandir(base_path) as entries:  # which knows folders, even if it is moved meanwhile
+    names = sorted(entry.name for entry in entries if entry.is_dir())
+  numbered = ((version_folders.version(name), base_path / name) for name in names)
+  return {number: path for number, path in numbered if number is not None}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

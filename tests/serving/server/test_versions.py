@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from serving import version_folders
 from serving.server import versions
 from serving.server.errors import Code, ServingError
 from serving.server.versions import AVAILABLE, END, LOADING, UNLOADING
@@ -56,6 +57,20 @@ def test_find_takes_folders_whose_names_are_numbers(tmp_path: pathlib.Path):
     7: tmp_path / '7',
     -9: tmp_path / '-9',
   }
+
+
+def test_a_folder_that_is_moved_while_it_is_read_is_read_whole(
+  tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+  base, version = tmp_path / 'base', version_folders.version
+  (base / '1').mkdir(parents=True)
+
+  def move(name: str) -> int | None:
+    base.rename(tmp_path / 'moved')
+    return version(name)
+
+  monkeypatch.setattr(version_folders, 'version', move)
+  assert versions.find(base) == {1: base / '1'}
 
 
 def test_new_version_is_loaded_before_the_old_one_goes(model: Model):
