@@ -60,7 +60,7 @@ def running(model_dir: pathlib.Path, binary: str = '', *flags: str) -> Iterator[
     for _ in range(_TRIES):
       ports = free_ports(2)
       with _started(command, model_dir, ports, log, container) as process:
-        if _is_ready(process, model_dir.name, ports[0]):
+        if _is_ready(process, model_dir.name, ports):
           grpc_address, rest_address = (f'localhost:{port}' for port in ports)
           yield Server(grpc_address, rest_address, process.pid)
           return
@@ -107,10 +107,19 @@ def _started(
       docker.remove(container)
 
 
-def _is_ready(process: 'subprocess.Popen[bytes]', model_name: str, port: int) -> bool:
-  """Waits until the model can be called; False if the server has ended."""
+def _is_ready(process: 'subprocess.Popen[bytes]', model_name: str, ports: Sequence[int]) -> bool:
+  """Waits until both ports, which open in turn, answer; False if the server has ended."""
   deadline_s = time.monotonic() + _START_S
-  with Client(f'localhost:{port}', model_name=model_name) as client:
+  return all(
+    _answers(process, model_name, protocol, port, deadline_s)
+    for protocol, port in zip(('grpc', 'rest'), ports, strict=True)
+  )
+
+
+def _answers(
+  process: 'subprocess.Popen[bytes]', model_name: str, protocol: str, port: int, deadline_s: float
+) -> bool:
+  with Client(f'localhost:{port}', model_name=model_name, protocol=protocol) as client:
     while process.poll() is None:
       with contextlib.suppress(ClientError):
         client.wait_until_available(_POLL_S)

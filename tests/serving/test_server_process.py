@@ -18,12 +18,28 @@ with pathlib.Path(__file__).with_name('asked').open('a') as file:
 if arguments[0] == 'run':
   signal.signal(signal.SIGTERM, signal.SIG_IGN)
   flags = arguments[arguments.index('{image}') + 1 :]
-  command = [sys.executable, '-m', 'serving.server', *flags]
-  server = subprocess.Popen(command, start_new_session=True)
-  pid.write_text(str(server.pid))
-  server.wait()
+  noting = ['/bin/sh', '-c', 'echo $$ > "$0" && exec "$@"', str(pid)]
+  command = [*noting, sys.executable, '-m', 'serving.server', *flags]
+  subprocess.Popen(command, start_new_session=True).wait()
 elif arguments[0] == 'rm':
   os.kill(int(pid.read_text()), signal.SIGKILL)
+"""
+
+LATE = """#!/bin/sh
+# A server whose second port opens long after its first.
+exec {python} -c '
+import asyncio, sys
+from serving.server import __main__, ports
+
+open_http = ports.open_http
+
+async def open_late(*arguments):
+  await asyncio.sleep(3)
+  return await open_http(*arguments)
+
+ports.open_http = open_late
+sys.exit(__main__.main(sys.argv[1:]))
+' "$@"
 """
 
 
@@ -67,7 +83,7 @@ def served(saved_model: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
 def test_a_named_program_serves_and_is_ended(saved_model: pathlib.Path, tmp_path: pathlib.Path):
   model_dir = served(saved_model, tmp_path)
   program = tmp_path / 'model_server'
-  program.write_text(f'#!/bin/sh\nexec {sys.executable} -m serving.server "$@"\n')
+  program.write_text(LATE.format(python=sys.executable))
   program.chmod(0o755)
   with (
     server_process.running(model_dir, str(program)) as server,
@@ -75,7 +91,7 @@ def test_a_named_program_serves_and_is_ended(saved_model: pathlib.Path, tmp_path
   ):
     assert client.status()[0].state == 'AVAILABLE'
   with pytest.raises(ServerUnavailableError):
-    Client(server.rest_address, model_name='tiny', protocol='rest', timeout_s=2).status()
+    Client(server.rest_address, model_name='tiny', protocol='rest').status()
 
 
 @pytest.mark.slow
@@ -101,4 +117,4 @@ def test_a_container_is_gone_afterwards(
   assert remove == ['rm', '--force', name]
   assert {'--rm', '--init', '--network=host', f'--volume={model_dir}:{model_dir}:ro'} < set(run)
   with pytest.raises(ServerUnavailableError):
-    Client(server.rest_address, model_name='tiny', protocol='rest', timeout_s=2).status()
+    Client(server.rest_address, model_name='tiny', protocol='rest').status()
