@@ -538,10 +538,10 @@ def slowly(*parts: bytes, **timeouts_s: float) -> bytes:
       await asyncio.sleep(0.05)
     try:
       reply = await asyncio.wait_for(reader.read(), 60)
-    except ConnectionResetError:
+    except ConnectionError:
       reply = b''
     writer.close()
-    with contextlib.suppress(ConnectionResetError):
+    with contextlib.suppress(ConnectionError):
       await writer.wait_closed()
     http_server.close()
     await runner.cleanup()
