@@ -18,10 +18,14 @@ from tests.serving.server import live
 NUMBER = {'number': np.ones([1, 1], np.float32)}
 
 
-def reload(server: live.Server, text: str, **options):
+def reload_request(text: str) -> model_management_pb2.ReloadConfigRequest:
   request = model_management_pb2.ReloadConfigRequest()
   text_format.Parse(text, request.config)
-  return server.model.HandleReloadConfigRequest(request, **{'timeout': 120, **options})
+  return request
+
+
+def reload(server: live.Server, text: str):
+  return server.model.HandleReloadConfigRequest(reload_request(text), 120)
 
 
 @pytest.fixture
@@ -74,10 +78,11 @@ def test_reload_errors(odd_server: live.Server, text: str, code: str, message: s
 
 
 def test_reload_gives_up_with_its_client(odd_server: live.Server, base, tmp_path: pathlib.Path):
-  text = live.config(digits=base, nothing=tmp_path / 'missing')
-  with pytest.raises(grpc.RpcError) as caught:
-    reload(odd_server, text, timeout=0.5)
-  assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+  request = reload_request(live.config(digits=base, nothing=tmp_path / 'missing'))
+  waiting = odd_server.model.HandleReloadConfigRequest.future(request, 120)
+  odd_server.wait_for('servable nothing')  # it is applied: no later one can be overtaken by it
+  waiting.cancel()
+  assert waiting.code() is grpc.StatusCode.CANCELLED
   assert reload(odd_server, live.config(digits=base)).status.error_code == 0
 
 
@@ -143,6 +148,7 @@ def test_file_is_followed(odd_model: pathlib.Path, tmp_path: pathlib.Path):
     assert server.predict('', **NUMBER).model_spec.version.value == 1
     path.write_text(live.config(other=tmp_path))
     server.wait_for_states(v1='END')
+    server.wait_for_states('other', v1='AVAILABLE')
     assert server.rest('/v1/models/other')[0] == 200
   finally:
     assert server.stop() == 0
