@@ -17,10 +17,12 @@ from serving import push
 saved_model, base = map(pathlib.Path, sys.argv[1:3])
 print('ready', flush=True)
 sys.stdin.readline()
-for _ in range(int(sys.argv[3])):
+for number in range(int(sys.argv[3])):
   version, path = push.publish(saved_model, base, 'digits')
   push.prune(path.parent, int(sys.argv[4]))
   print(version)
+  if number == 0:
+    sys.stdin.readline()
 """
 
 
@@ -37,7 +39,7 @@ def saved_models(tmp_path: pathlib.Path) -> list[pathlib.Path]:
 
 @pytest.fixture
 def pushers(saved_models: list[pathlib.Path], tmp_path: pathlib.Path) -> Iterator[list]:
-  """A process for each of them, told to begin when both are ready."""
+  """A process for each of them, told to begin when both are ready; each waits after one push."""
   processes = [
     subprocess.Popen(
       [sys.executable, '-c', PUSHER, path, tmp_path / 'base', str(NUM_PUSHES), str(KEEP)],
@@ -48,13 +50,18 @@ def pushers(saved_models: list[pathlib.Path], tmp_path: pathlib.Path) -> Iterato
     for path in saved_models
   ]
   assert [process.stdout.readline() for process in processes] == ['ready\n'] * 2
-  for process in processes:
-    process.stdin.write('\n')
-    process.stdin.flush()
+  tell(processes)
   yield processes
   for process in processes:
     process.kill()
     process.communicate()
+
+
+def tell(processes: list[subprocess.Popen]) -> None:
+  """Lets each go on."""
+  for process in processes:
+    process.stdin.write('\n')
+    process.stdin.flush()
 
 
 def contents(folder: pathlib.Path) -> dict[str, bytes]:
@@ -84,6 +91,8 @@ def test_both_processes_push_and_a_reader_sees_whole_versions(
   while any(process.poll() is None for process in pushers):
     new, half = halves(folder, whole)
     assert not half
+    if new and not seen:
+      tell(pushers)
     seen |= new
   assert [process.returncode for process in pushers] == [0, 0]
   numbers = [int(line) for process in pushers for line in process.stdout]
