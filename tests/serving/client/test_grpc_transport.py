@@ -82,8 +82,9 @@ def test_messages_beyond_grpcs_limit(kind):
 @BOTH
 def test_server_that_goes_and_comes_back(kind):
   retry = Retry(max_attempts=1)
+  (port,) = free_ports(1)
   with contextlib.ExitStack() as server:
-    port = server.enter_context(small_server.serve()).port
+    server.enter_context(small_server.serve(port=port))
     with kind(f'localhost:{port}', model_name='m', retry=retry) as client:
       client.status()
       server.close()
