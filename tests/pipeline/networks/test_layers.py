@@ -18,10 +18,15 @@ def largest_singular_value(layer):
 
 
 @pytest.mark.parametrize(
-  ('layer', 'shape'),
-  [(spectral.SpectralDense(7), [4, 5]), (spectral.SpectralConv2D(6, 3), [2, 8, 8, 3])],
+  ('make', 'shape'),
+  [
+    (functools.partial(spectral.SpectralDense, 7), [4, 5]),
+    (functools.partial(spectral.SpectralConv2D, 6, 3), [2, 8, 8, 3]),
+  ],
 )
-def test_spectral_normalisation_finds_the_largest_singular_value(layer, shape):
+def test_spectral_normalisation_finds_the_largest_singular_value(make, shape):
+  tf_keras.utils.set_random_seed(0)  # of some kernels the two largest are too near each other
+  layer = make()
   layer.build(tf.TensorShape(shape))
   assert abs(float(layer.sigma()) / largest_singular_value(layer) - 1) > 1e-4
   for _ in range(200):
