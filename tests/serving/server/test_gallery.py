@@ -5,7 +5,6 @@ import io
 import json
 import pathlib
 import re
-import time
 import urllib.request
 from collections.abc import Iterator
 
@@ -87,21 +86,21 @@ def browser(
 ) -> Iterator[WebDriver]:
   driver = chromium.start(tmp_path, request.param)
   try:
+    driver.set_script_timeout(_WAIT_S)
     driver.get(f'http://localhost:{port}/')
-    wait_for_images(driver, 24)
+    WebDriverWait(driver, _WAIT_S).until(
+      lambda _: '24 images' in driver.find_element(By.ID, 'facts').text
+    )
     yield driver
   finally:
     driver.quit()
 
 
-def wait_for_images(browser: WebDriver, count: int) -> None:
-  WebDriverWait(browser, _WAIT_S).until(
-    lambda _: len(browser.find_elements(By.CSS_SELECTOR, '#grid canvas')) == count
-  )
-
-
 def fill(browser: WebDriver, **values: object) -> None:
-  """Sets fields as a hand does, with the events that follow."""
+  """Sets fields as a hand does, with the events that follow, and waits for what the last draws."""
+  browser.execute_script(
+    'const first = make; make = () => window.drawn = first(); window.drawn = undefined'
+  )
   for name, value in values.items():
     browser.execute_script(
       'const field = document.forms[0].elements[arguments[0]]; field.value = arguments[1];'
@@ -110,8 +109,8 @@ def fill(browser: WebDriver, **values: object) -> None:
       name,
       str(value),
     )
-  wait_for_images(browser, int(values['count']))
-  time.sleep(0.5)  # for the answer to the last field, if the number of images was right already
+  browser.execute_async_script('window.drawn.then(arguments[0])')
+  assert len(captions(browser)) == values['count']
 
 
 def pixels(browser: WebDriver, index: int) -> np.ndarray:
