@@ -5,11 +5,11 @@ of an answer, and none for the look-up of a name.
 """
 
 import asyncio
-import concurrent.futures
 import functools
 import os
 import threading
 from collections.abc import Coroutine
+from concurrent import futures
 from typing import Any, TypeVar
 
 _T = TypeVar('_T')
@@ -24,26 +24,33 @@ class LoopThread:
 
   def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
     """The result of a coroutine, which is cancelled if the wait for it is interrupted."""
-    waiting = concurrent.futures.Future[None]()
-    try:  # before the coroutine is handed over: Ctrl-C may come right after
-      return asyncio.run_coroutine_threadsafe(_while(waiting, coroutine), self._loop).result()
+    result: futures.Future[_T] = futures.Future()
+    try:  # asyncio.run_coroutine_threadsafe starts it before there is a future to cancel
+      self._loop.call_soon_threadsafe(_start, coroutine, result)
+      return result.result()
     finally:
-      waiting.cancel()
+      result.cancel()
 
 
-async def _while(
-  waiting: concurrent.futures.Future[None], coroutine: Coroutine[Any, Any, _T]
-) -> _T:
-  """The result of a coroutine, which is cancelled as soon as nobody waits for it."""
-  task, loop = asyncio.current_task(), asyncio.get_running_loop()
-  assert task is not None, 'a coroutine runs in a task'
+def _start(coroutine: Coroutine[Any, Any, _T], result: futures.Future[_T]) -> None:
+  """In the event loop: a task that is cancelled with `result`."""
+  loop = asyncio.get_running_loop()
+  task = loop.create_task(coroutine)
+  task.add_done_callback(lambda _: _settle(task, result))
+  result.add_done_callback(lambda _: result.cancelled() and loop.call_soon_threadsafe(task.cancel))
 
-  def give_up(_: object) -> None:
-    if not task.done():
-      loop.call_soon_threadsafe(task.cancel)
 
-  waiting.add_done_callback(give_up)
-  return await coroutine
+def _settle(task: asyncio.Task[_T], result: futures.Future[_T]) -> None:
+  """Takes over how the task ended, unless nobody waits for it any longer."""
+  if task.cancelled():
+    result.cancel()
+    return
+  error = task.exception()
+  if result.set_running_or_notify_cancel():
+    if error:
+      result.set_exception(error)
+    else:
+      result.set_result(task.result())
 
 
 @functools.cache
