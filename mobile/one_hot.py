@@ -44,12 +44,6 @@ def mend(model: schema.ModelT) -> None:
   graph.operators = look_ups + [operator for operator in others if _is_read(operator, graph)]
 
 
-def _is_look_up(model: schema.ModelT, operator: schema.OperatorT) -> bool:
-  inputs = set(map(int, model.subgraphs[0].inputs))
-  is_of_input = not inputs.isdisjoint(map(int, operator.inputs))
-  return is_of_input and flatbuffer.operation_name(model, operator) in _LOOK_UPS
-
-
 def to_gather(model: schema.ModelT) -> None:
   """Makes a GATHER of each EMBEDDING_LOOKUP, for the quantiser.
 
@@ -58,21 +52,30 @@ def to_gather(model: schema.ModelT) -> None:
   for operator in model.subgraphs[0].operators:
     if flatbuffer.operation_name(model, operator) == 'EMBEDDING_LOOKUP':
       operator.inputs = operator.inputs[::-1].copy()
-      operator.builtinOptionsType = schema.BuiltinOptions.GatherOptions
-      operator.builtinOptions = schema.GatherOptionsT()
+      _set_gather_options(operator)
   look_up, gather = schema.BuiltinOperator.EMBEDDING_LOOKUP, schema.BuiltinOperator.GATHER
   for code in model.operatorCodes:
     if code.builtinCode == look_up:
       code.builtinCode = code.deprecatedBuiltinCode = gather
 
 
+def _is_look_up(model: schema.ModelT, operator: schema.OperatorT) -> bool:
+  inputs = set(map(int, model.subgraphs[0].inputs))
+  is_of_input = not inputs.isdisjoint(map(int, operator.inputs))
+  return is_of_input and flatbuffer.operation_name(model, operator) in _LOOK_UPS
+
+
 def _make_gather(model: schema.ModelT, operator: schema.OperatorT) -> None:
   """GATHER of unit matrix [K, K] and label [1], instead of ONE_HOT of label and constants."""
   tensors = model.subgraphs[0].tensors
-  table, label = len(tensors), operator.inputs[0]
-  tensors.append(_unit_matrix(model, tensors[operator.outputs[0]]))
+  encoding, label = tensors[operator.outputs[0]], operator.inputs[0]
+  table = _add_table(model, np.eye(int(encoding.shape[-1])), encoding)
   operator.inputs = np.array([table, label], np.int32)
   operator.opcodeIndex = _gather_code(model)
+  _set_gather_options(operator)
+
+
+def _set_gather_options(operator: schema.OperatorT) -> None:
   operator.builtinOptionsType = schema.BuiltinOptions.GatherOptions
   operator.builtinOptions = schema.GatherOptionsT()
 
@@ -87,15 +90,8 @@ def _rewrite_table(model: schema.ModelT, operator: schema.OperatorT) -> None:
     return
   scale, zero_point = flatbuffer.quantisation(table)
   values = np.asarray(contents, np.uint8).view(flatbuffer.type_name(table)).astype(np.float32)
-  values = (values - zero_point) * np.float32(scale)
-  if output.type == schema.TensorType.INT8:
-    values = int8.coded(values, *flatbuffer.quantisation(output))
-  rows = copy.deepcopy(output)
-  rows.name = b'label_rows'
-  rows.shape = table.shape
-  rows.buffer = flatbuffer.add_buffer(model, values.astype(flatbuffer.type_name(output)).tobytes())
-  operator.inputs = np.array([label, len(graph.tensors)], np.int32)
-  graph.tensors.append(rows)
+  values = ((values - zero_point) * np.float32(scale)).reshape(table.shape)
+  operator.inputs = np.array([label, _add_table(model, values, output)], np.int32)
 
 
 def _widened(model: schema.ModelT, tensor: int) -> int:
@@ -113,18 +109,17 @@ def _is_alike(table: schema.TensorT, output: schema.TensorT) -> bool:
   return table.type == schema.TensorType.INT8  # it multiplies by the scale
 
 
-def _unit_matrix(model: schema.ModelT, encoding: schema.TensorT) -> schema.TensorT:
-  """A constant whose row k is what `encoding` is to be for label k."""
-  num_classes = int(encoding.shape[-1])
-  values = np.eye(num_classes)
-  if encoding.type == schema.TensorType.INT8:
-    values = int8.coded(values, *flatbuffer.quantisation(encoding))
-  table = copy.deepcopy(encoding)
+def _add_table(model: schema.ModelT, values: np.ndarray, output: schema.TensorT) -> int:
+  """Adds a constant whose row k is what `output` is to be for label k; returns its index."""
+  if output.type == schema.TensorType.INT8:
+    values = int8.coded(values, *flatbuffer.quantisation(output))
+  table, tensors = copy.deepcopy(output), model.subgraphs[0].tensors
   table.name = b'label_rows'
-  table.shape = np.array([num_classes, num_classes], np.int32)
-  contents = values.astype(flatbuffer.type_name(encoding)).tobytes()
+  table.shape = np.array(values.shape, np.int32)
+  contents = values.astype(flatbuffer.type_name(output)).tobytes()
   table.buffer = flatbuffer.add_buffer(model, contents)
-  return table
+  tensors.append(table)
+  return len(tensors) - 1
 
 
 def _gather_code(model: schema.ModelT) -> int:

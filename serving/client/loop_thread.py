@@ -24,33 +24,25 @@ class LoopThread:
 
   def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
     """The result of a coroutine, which is cancelled if the wait for it is interrupted."""
-    result: futures.Future[_T] = futures.Future()
-    try:  # asyncio.run_coroutine_threadsafe starts it before there is a future to cancel
-      self._loop.call_soon_threadsafe(_start, coroutine, result)
+    waiting: futures.Future[None] = futures.Future()
+    try:  # before the coroutine is handed over: Ctrl-C may come right after
+      result = asyncio.run_coroutine_threadsafe(_while(waiting, coroutine), self._loop)
       return result.result()
     finally:
-      result.cancel()
+      waiting.cancel()
 
 
-def _start(coroutine: Coroutine[Any, Any, _T], result: futures.Future[_T]) -> None:
-  """In the event loop: a task that is cancelled with `result`."""
-  loop = asyncio.get_running_loop()
-  task = loop.create_task(coroutine)
-  task.add_done_callback(lambda _: _settle(task, result))
-  result.add_done_callback(lambda _: result.cancelled() and loop.call_soon_threadsafe(task.cancel))
+async def _while(waiting: futures.Future[None], coroutine: Coroutine[Any, Any, _T]) -> _T:
+  """The result of a coroutine, which is cancelled as soon as nobody waits for it."""
+  task, loop = asyncio.current_task(), asyncio.get_running_loop()
+  assert task is not None, 'a coroutine runs in a task'
 
+  def give_up(_: object) -> None:
+    if not task.done():
+      loop.call_soon_threadsafe(task.cancel)
 
-def _settle(task: asyncio.Task[_T], result: futures.Future[_T]) -> None:
-  """Takes over how the task ended, unless nobody waits for it any longer."""
-  if task.cancelled():
-    result.cancel()
-    return
-  error = task.exception()
-  if result.set_running_or_notify_cancel():
-    if error:
-      result.set_exception(error)
-    else:
-      result.set_result(task.result())
+  waiting.add_done_callback(give_up)
+  return await coroutine
 
 
 @functools.cache

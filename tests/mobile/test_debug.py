@@ -1,6 +1,7 @@
 """A network with one layer that rounds badly: the analysis names it."""
 
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import pytest
 import tf_keras
 
 from mobile import convert, debug, gan_info, model_files, replay, seal, verify
+from mobile.quantization_loss import Loss, table
+from mobile.requantization import Operation
 from pipeline import comparison
 from pipeline.config.export import ExportTfliteConfig
 from pipeline.config.run import RunConfig, to_json
@@ -56,6 +59,15 @@ def test_the_command_names_the_layer_that_loses_most(
   assert mixed > whole + 2
   with PIL.Image.open(run_dir / 'debug' / 'quantization_loss.png') as picture:
     assert len(picture.getcolors()) > 2
+
+
+def test_what_is_in_int8_together_counts_once():
+  losses = [
+    Loss(Operation(number, kind, (1,), str(number)), squared_levels)
+    for number, (kind, squared_levels) in enumerate([*2 * [('TRANSPOSE_CONV', 3.0)], ('TANH', 1.0)])
+  ]
+  shares = [re.search(r'[\d.]+%', line)[0] for line in table(losses).splitlines()[1:]]
+  assert shares == ['75.0%', '75.0%', '25.0%']
 
 
 def test_a_run_whose_file_was_made_in_another_way_is_told(

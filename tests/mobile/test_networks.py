@@ -8,17 +8,12 @@ import pytest
 import tf_keras
 
 from mobile import convert, psnr, replay
-from mobile.calibration import Calibration
 from mobile.requantization import Requantizer
 from pipeline import networks
 from pipeline.config.train import NETWORKS
 from tests.mobile.lively import lively
+from tests.mobile.test_qat import drawn
 from tests.mobile.tiny_info import INFO
-
-
-def drawn(num_samples: int, seed: int) -> Calibration:
-  latents = np.random.default_rng(seed).standard_normal([num_samples, 8]).astype(np.float32)
-  return Calibration(latents, np.arange(num_samples) % 3)
 
 
 def generator(network: str) -> tf_keras.Model:

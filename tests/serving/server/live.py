@@ -201,13 +201,6 @@ class Server(Process):
     return super().stop()
 
 
-def wait_for_file(path: pathlib.Path) -> None:
-  end_s = time.monotonic() + _TIMEOUT_S
-  while not path.exists():
-    assert time.monotonic() < end_s, path
-    time.sleep(0.01)
-
-
 def config(**base_paths: pathlib.Path) -> str:
   """The text proto of a configuration: name=folder."""
   models = (

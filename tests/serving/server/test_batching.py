@@ -18,6 +18,7 @@ from serving.server.errors import Code, ServingError
 from serving.server.metrics import Metrics
 from serving.server.options import Options, StartError
 from serving.server.servable import Servable
+from tests.serving.server.waiting import wait_until
 
 SIGNATURE = SignatureDef()
 for name in ('x', 'y'):
@@ -94,10 +95,10 @@ def hold(batched: Batched, pool):
 
 
 def wait_for_tasks(batched: Batched, count: int) -> None:
-  end_s = time.monotonic() + 60
-  while count != sum(len(b.tasks) for q in list(batched._queues.values()) for b in q.batches):
-    assert time.monotonic() < end_s
-    time.sleep(0.001)
+  def num_tasks() -> int:
+    return sum(len(b.tasks) for q in list(batched._queues.values()) for b in q.batches)
+
+  wait_until(lambda: num_tasks() == count)
 
 
 def test_requests_that_wait_are_computed_together(batched, pool):

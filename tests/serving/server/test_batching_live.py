@@ -5,7 +5,6 @@ import pathlib
 import re
 import shutil
 import signal
-import time
 from collections.abc import Callable, Iterator
 
 import grpc
@@ -14,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from tests.serving.server import live
+from tests.serving.server.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -131,15 +131,8 @@ def test_wrong_requests_fail_alone(batching: live.Server, pool: concurrent.futur
 def wait_until_busy(server: live.Server, go: pathlib.Path) -> grpc.Future:
   """A call that is being computed: the next ones wait."""
   call = held(server, go)
-  live.wait_for_file(go.with_name(f'{go.name}.begun'))
+  wait_until(go.with_name(f'{go.name}.begun').exists, go)
   return call
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-  end_s = time.monotonic() + 60
-  while not condition():
-    assert time.monotonic() < end_s
-    time.sleep(0.01)
 
 
 def test_full_queue_is_unavailable_for_both_protocols(

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from serving import push
 from tests.serving.server import live
+from tests.serving.server.waiting import wait_until
 
 ONE = {'seed': np.array([1]), 'label': np.array([0])}
 QUICK = ('--max_num_load_retries=0', '--load_retry_interval_micros=1000')
@@ -102,7 +103,7 @@ def test_running_requests_end_well_after_sigterm(odd_model: pathlib.Path, tmp_pa
     for thread in threads:
       thread.start()
     for path in paths:
-      live.wait_for_file(path.with_name(f'{path.name}.begun'))
+      wait_until(path.with_name(f'{path.name}.begun').exists, path)
     assert not answers
     server.signal(signal.SIGTERM)
     server.wait_for('Stopping')

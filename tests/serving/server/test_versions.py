@@ -5,7 +5,6 @@ import shutil
 import threading
 import time
 import types
-from collections.abc import Callable
 
 import pytest
 
@@ -14,6 +13,7 @@ from serving.server import versions
 from serving.server.errors import Code, ServingError
 from serving.server.versions import AVAILABLE, END, LOADING, UNLOADING
 from tests.serving.server.loader import Loader
+from tests.serving.server.waiting import wait_until
 
 
 class Model(versions.ModelVersions):
@@ -276,13 +276,6 @@ def test_thread_looks_once_or_never(tmp_path: pathlib.Path, poll_s: int):
   model._thread.join(60)
   assert not model._thread.is_alive()
   assert model.loader.events == (['load 1', 'close 1'] if poll_s == 0 else [])
-
-
-def wait_until(condition: Callable[[], bool], what: str = '') -> None:
-  end_s = time.monotonic() + 60
-  while not condition():
-    assert time.monotonic() < end_s, what
-    time.sleep(0.001)
 
 
 def test_no_configuration_is_missed(
