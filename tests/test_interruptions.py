@@ -6,11 +6,13 @@ import sys
 
 import pytest
 
+from tests import frozen
+
 STAGES = ('ingest', 'train', 'evaluate', 'golden', 'export_tflite', 'report')
-INTERRUPTED = {  # and the line that tells that its work has begun
-  'ingest': 'dataset=mnist_sample',
-  'evaluate': 'fit the judge',
-  'export_tflite': '[6/9] export_tflite',
+INTERRUPTED = {  # and what does the work
+  'ingest': 'pipeline.ingest.stage:_run',
+  'evaluate': 'pipeline.evaluate.judging:_fitted',
+  'export_tflite': 'pipeline.exports:export_tflite',
 }
 SETTINGS = (
   f'--stages={",".join(STAGES)}',
@@ -31,9 +33,9 @@ SETTINGS = (
 )
 
 
-def start(folder):
+def start(folder, *program):
   return subprocess.Popen(
-    [sys.executable, '-m', 'pipeline.run', f'--run_dir={folder}', *SETTINGS],
+    [sys.executable, '-m', *program, f'--run_dir={folder}', *SETTINGS],
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,
@@ -43,10 +45,10 @@ def start(folder):
 @pytest.mark.slow
 def test_a_stage_that_is_interrupted_is_done_again(tmp_path):
   folder = tmp_path / 'run'
-  for stage, line in INTERRUPTED.items():
-    process = start(folder)
-    assert any(line in told for told in process.stdout), process.stderr.read()
-    process.send_signal(signal.SIGTERM)
+  for stage, work in INTERRUPTED.items():
+    process = start(folder, frozen.__name__, work, '1', '0.2')
+    frozen.await_stop(process)
+    frozen.send(process, signal.SIGTERM)
     _, stderr = process.communicate(timeout=300)
     assert process.returncode == 42, stderr
     assert (
@@ -55,7 +57,7 @@ def test_a_stage_that_is_interrupted_is_done_again(tmp_path):
     )
     done = STAGES[: STAGES.index(stage)]
     assert {path.name for path in folder.iterdir() if path.name in STAGES} == set(done)
-  process = start(folder)
+  process = start(folder, 'pipeline.run')
   stdout, stderr = process.communicate(timeout=600)
   assert (process.returncode, stderr) == (0, '')
   assert stdout.count(': cached') == STAGES.index('export_tflite')

@@ -1,7 +1,6 @@
 """The program as a user runs it: real processes, real files, exit codes."""
 
 import gzip
-import os
 import pathlib
 import re
 import shutil
@@ -9,13 +8,13 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 
 import numpy as np
 import PIL.Image
 import pytest
 
 from mobile import gan_info
+from tests import frozen
 
 TINY = (
   '--train_steps=6',
@@ -47,9 +46,9 @@ STAGES = (
 )
 
 
-def command(folder, *flags):
+def command(folder, *flags, program=('pipeline.run',)):
   return [
-    *(sys.executable, '-m', 'pipeline.run'),
+    *(sys.executable, '-m', *program),
     f'--run_dir={folder}/run',
     f'--serving_model_dir={folder}/serving',
     *TINY,
@@ -268,31 +267,16 @@ def test_a_text_file_called_png_is_too_much_for_a_small_folder(tmp_path):
 TRAINING = ('--deterministic', '--train_steps=60', '--stages=ingest,train')
 
 
-def start_training(folder, is_reached, *flags):
-  """Starts a longer run; returns the process once `is_reached(folder of the training)`."""
+def start_training(folder, *place, flags=()):
+  """Starts a longer run; returns the process when it has stopped itself at a place."""
   process = subprocess.Popen(
-    command(folder, *TRAINING, *flags),
+    command(folder, *TRAINING, *flags, program=(frozen.__name__, *place)),
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,
   )
-  deadline_s = time.monotonic() + 600
-  while not is_reached(folder / 'run/.train.partial'):
-    assert process.poll() is None, process.communicate()
-    assert time.monotonic() < deadline_s
-    time.sleep(0.05)
+  frozen.await_stop(process)
   return process
-
-
-def has_recorded(train):
-  """Whether the second record is there, and with it a checkpoint of the steps of the first."""
-  path = train / 'metrics.jsonl'
-  return path.is_file() and path.read_text().count('\n') >= 2
-
-
-def has_opened_tensorboard(train):
-  """Whether the last file is there that is made before the first step."""
-  return any((train / 'tensorboard').glob('events*'))
 
 
 def final_weights(folder):
@@ -311,8 +295,9 @@ def uninterrupted(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_stopped_and_resumed_equals_uninterrupted(tmp_path, uninterrupted, number):
-  process = start_training(tmp_path, has_recorded, '--checkpoint_every_s=0')
-  os.kill(process.pid, number)
+  place = ('pipeline.train.records:Records.figures', '3', '0')  # two are there, with checkpoints
+  process = start_training(tmp_path, *place, flags=['--checkpoint_every_s=0'])
+  frozen.send(process, number)
   _, stderr = process.communicate(timeout=300)
   assert process.returncode == (-number if number == signal.SIGKILL else 42), stderr
   assert not (tmp_path / 'run/train').exists()
@@ -328,8 +313,8 @@ def test_stopped_and_resumed_equals_uninterrupted(tmp_path, uninterrupted, numbe
 
 @pytest.mark.slow
 def test_stopped_while_it_compiles(tmp_path, uninterrupted):
-  process = start_training(tmp_path, has_opened_tensorboard)
-  os.kill(process.pid, signal.SIGTERM)
+  process = start_training(tmp_path, 'pipeline.train.loop:TrainLoop.run', '1', '0.2')
+  frozen.send(process, signal.SIGTERM)
   _, stderr = process.communicate(timeout=300)
   assert process.returncode == 42, stderr
   assert stderr.count('\n') == 1
