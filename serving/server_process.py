@@ -4,9 +4,11 @@ import contextlib
 import dataclasses
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -90,21 +92,52 @@ def _started(
     f'--model_base_path={model_dir}',
     '--max_num_load_retries=0',
   ]
+  process = None
   try:
-    process = subprocess.Popen([*command, *flags], stdout=log, stderr=log)
-  except OSError as error:
-    raise ServerProcessError(f'{command[0]} can not be started: {error.strerror}') from error
-  try:
+    with _signals_put_off():
+      process = _start([*command, *flags], log)
     yield process
   finally:
-    process.terminate()
-    try:
-      process.wait(_GRACE_S)
-    except subprocess.TimeoutExpired:
-      process.kill()
-      process.wait()
-    if command[0] == docker.PROGRAM:  # which may have ended without its container
-      docker.remove(container)
+    if process is not None:
+      _end(process)
+      if command[0] == docker.PROGRAM:  # which may have ended without its container
+        docker.remove(container)
+
+
+def _start(command: Sequence[str], log: IO[bytes]) -> 'subprocess.Popen[bytes]':
+  try:
+    return subprocess.Popen(command, stdout=log, stderr=log)
+  except OSError as error:
+    raise ServerProcessError(f'{command[0]} can not be started: {error.strerror}') from error
+
+
+def _end(process: 'subprocess.Popen[bytes]') -> None:
+  process.terminate()
+  try:
+    process.wait(_GRACE_S)
+  except subprocess.TimeoutExpired:
+    process.kill()
+    process.wait()
+
+
+@contextlib.contextmanager
+def _signals_put_off() -> Iterator[None]:
+  """Has handlers raise after the body: amid it, nobody would know of the process that it starts."""
+  if threading.current_thread() is not threading.main_thread():
+    yield  # handlers run in the main thread alone
+    return
+  came: list[int] = []
+  handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+  raising = {number: handler for number, handler in handlers.items() if callable(handler)}
+  for number in raising:
+    signal.signal(number, lambda number, _: came.append(number))
+  try:
+    yield
+  finally:
+    for number, handler in raising.items():
+      signal.signal(number, handler)
+    for each in came:
+      signal.raise_signal(each)
 
 
 def _is_ready(process: 'subprocess.Popen[bytes]', model_name: str, ports: Sequence[int]) -> bool:

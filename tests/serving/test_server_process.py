@@ -1,11 +1,14 @@
 import json
 import pathlib
+import signal
+import subprocess
 import sys
 
 import pytest
 
 from serving import docker, server_process
 from serving.client import Client, ServerUnavailableError
+from tests.serving import stuck_server
 
 DOCKER = """#!{python}
 # Notes what it is asked. `run` leaves the server to a process that outlives it, as an engine does,
@@ -69,6 +72,27 @@ def test_a_program_that_does_not_serve_is_one_line(tmp_path: pathlib.Path, text,
     server_process.running(tmp_path / 'model', str(program)),
   ):
     pass
+
+
+def test_a_signal_right_after_the_start_leaves_no_server(
+  tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+  program, popen = stuck_server.write(tmp_path), subprocess.Popen
+
+  def started(*arguments, **named) -> subprocess.Popen:
+    process = popen(*arguments, **named)
+    stuck_server.process_id(tmp_path)
+    signal.raise_signal(signal.SIGINT)
+    return process
+
+  monkeypatch.setattr(subprocess, 'Popen', started)
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  try:
+    with pytest.raises(KeyboardInterrupt), server_process.running(tmp_path, str(program)):
+      pass
+  finally:
+    signal.signal(signal.SIGINT, before)
+  assert not stuck_server.was_left(tmp_path)
 
 
 def served(saved_model: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
