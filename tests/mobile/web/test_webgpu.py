@@ -42,6 +42,43 @@ def test_webgpu_is_refused_where_it_is_wrong(
   assert driver.find_element(By.ID, 'result').get_attribute('class') == 'passed'
 
 
+def test_webgpu_begins_where_webassembly_is_wrong(
+  open_browser: Callable[..., WebDriver], url: str, bundle: pathlib.Path
+):
+  driver = open_browser('phone', flags=browser.WEBGPU)
+  script = {'source': _WRONG_IN_WEBASSEMBLY}
+  driver.execute_cdp_cmd('Page.addScriptToEvaluateOnNewDocument', script)
+  browser.open_page(driver, url)
+  assert driver.find_element(By.CSS_SELECTOR, 'input[value="webgpu"]').is_selected()
+  browser.wait_for_text(driver, 'result', 'passed: 16 of 16 pictures are right within one grey')
+  note = driver.find_element(By.ID, 'model-note').text
+  assert note.startswith('WebAssembly is wrong here: 16 of 16 pictures of generator.tflite are')
+  assert '16 of 16 pictures of generator_f16.tflite are wrong' in note
+  seen = np.stack([browser.pixels(driver, i) for i in range(16)]).astype(int)
+  wanted = expected(bundle, [*range(1, 17)], [i % 10 for i in range(16)], 'generator_f16.tflite')
+  assert np.abs(seen - wanted).max() <= 1
+
+
+# A picture leaves the GPU through mapAsync; both then leave LiteRT's memory through slice.
+_WRONG_IN_WEBASSEMBLY = """
+let isFromGpu = false;
+const {mapAsync} = GPUBuffer.prototype;
+GPUBuffer.prototype.mapAsync = function (...range) {
+  isFromGpu = true;
+  return mapAsync.apply(this, range);
+};
+const {slice} = Uint8Array.prototype;
+Uint8Array.prototype.slice = function (...range) {
+  const copy = slice.apply(this, range);
+  if (copy.length === 28 * 28) {
+    if (!isFromGpu) copy[400] ^= 0x40;
+    isFromGpu = false;
+  }
+  return copy;
+};
+"""
+
+
 @pytest.mark.parametrize(
   ('failure', 'reason'),
   [

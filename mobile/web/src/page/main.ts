@@ -1,6 +1,6 @@
 /** The page: makes pictures as the form asks, tests itself, keeps itself for use offline. */
 
-import {Generator, type Golden, openRight, selfTest} from '../index.js';
+import {Generator, type Golden, openRight, type SelfTestResult, selfTest} from '../index.js';
 import {byId, messageOf, showError, showFacts, showTestResult} from './elements.js';
 import {Form} from './form.js';
 import {Grid} from './grid.js';
@@ -20,22 +20,28 @@ async function start(): Promise<void> {
   form.onChange(() => attempt(() => painter.paint()));
   offerPictures(painter, grid);
   const golden = await loadGolden('model/golden.json');
-  await offerTest(painter, golden);
-  await offerWebGpu(painter, golden);
+  await offerWebGpu(painter, golden, await offerTest(painter, golden));
   showFacts(generator.info, await keepOffline());
 }
 
-/** Tests at once, and on demand. */
-async function offerTest(painter: Painter, golden: Golden): Promise<void> {
+/** Tests at once, and on demand. Returns what became of WebAssembly, with the file that is left. */
+async function offerTest(painter: Painter, golden: Golden): Promise<SelfTestResult> {
   const test = () => painter.withGenerator(generator => selfTest(generator, golden));
   byId('test').addEventListener('click', () => attempt(async () => showTestResult(await test())));
   const first = await test();
   showTestResult(first);
-  if (!first.passed) await replaceModel(painter, golden, first.message);
+  if (first.passed) return first;
+  const second = await replaceModel(painter, golden, first.message);
+  showTestResult(second);
+  return second;
 }
 
 /** With the file that computes in floating point: it may be right where integers are not. */
-async function replaceModel(painter: Painter, golden: Golden, reason: string): Promise<void> {
+async function replaceModel(
+  painter: Painter,
+  golden: Golden,
+  reason: string,
+): Promise<SelfTestResult> {
   try {
     await painter.inTurn(async () => {
       const right = await openRight(['model/generator_f16.tflite'], golden);
@@ -43,11 +49,11 @@ async function replaceModel(painter: Painter, golden: Golden, reason: string): P
       painter.generator = right;
     });
   } catch (error) {
-    return showTestResult({passed: false, message: `${reason} ${messageOf(error)}`});
+    return {passed: false, message: `${reason} ${messageOf(error)}`};
   }
   byId('model-note').textContent = `${reason} generator_f16.tflite is used instead.`;
   await painter.paint();
-  showTestResult(await painter.withGenerator(generator => selfTest(generator, golden)));
+  return painter.withGenerator(generator => selfTest(generator, golden));
 }
 
 async function loadGolden(url: string): Promise<Golden> {

@@ -1,12 +1,16 @@
 import {getWebGpuDevice} from '@litertjs/core';
-import {type Generator, type Golden, openOnWebGpu} from '../index.js';
+import {type Generator, type Golden, openOnWebGpu, type SelfTestResult} from '../index.js';
 import {byId, messageOf, showError} from './elements.js';
 import type {Painter} from './painter.js';
 
 const TIMED_PICTURES = 4;
 
-/** Where the GPU is right: lets the user choose, and begins with the quicker of the two. */
-export async function offerWebGpu(painter: Painter, golden: Golden): Promise<void> {
+/** Where the GPU is right: lets the user choose, and begins with the quicker one that is right. */
+export async function offerWebGpu(
+  painter: Painter,
+  golden: Golden,
+  wasmResult: SelfTestResult,
+): Promise<void> {
   const wasm = painter.generator;
   try {
     const webgpu = await openOnWebGpu('model/generator_f16.tflite', golden);
@@ -16,7 +20,10 @@ export async function offerWebGpu(painter: Painter, golden: Golden): Promise<voi
     offer('webgpu', webgpu, painter);
     byId('processor').hidden = false;
     watch(webgpu, wasm, painter);
-    if (isQuicker) button('webgpu').click();
+    if (isQuicker || !wasmResult.passed) button('webgpu').click();
+    if (wasmResult.passed) return;
+    byId('model-note').textContent = `WebAssembly is wrong here: ${wasmResult.message}`;
+    byId('test').click(); // shows WebGPU's result in place of it
   } catch (error) {
     byId('gpu-note').textContent = `WebGPU is not used: ${messageOf(error)}`;
   }
