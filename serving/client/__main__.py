@@ -52,7 +52,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
   generate = names.add_parser('generate', parents=[shared, labels], help='Make pictures.')
   generate.add_argument('--count', type=int, default=10, help='Pictures of each label.')
-  generate.add_argument('--seed', type=int, default=0, help='Of the first; the next has +1.')
+  generate.add_argument('--seed', type=int64, default=0, help='Of the first; the next has +1.')
   generate.add_argument(
     '--out', type=pathlib.Path, required=True, help='A .png or .npz file, or a folder.'
   )
@@ -104,9 +104,17 @@ def _labels() -> argparse.ArgumentParser:
   return parser
 
 
+def int64(text: str) -> int:
+  """A number of 64 bits; argparse tells people this name of what they should have typed."""
+  number = int(text)
+  if not -(2**63) <= number < 2**63:
+    raise ValueError(f'{text} does not fit 64 bits')
+  return number
+
+
 def _integers(text: str) -> tuple[int, ...]:
   try:
-    return tuple(int(word) for word in text.split(','))
+    return tuple(int64(word) for word in text.split(','))
   except ValueError:
     raise argparse.ArgumentTypeError(f'{text!r} is no list of numbers such as 3,8') from None
 

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from rich.console import Console
@@ -23,9 +24,21 @@ class Result:
 
 
 async def measure(
-  client: AsyncClient, *, label: int | None, num_requests: int, batch_size: int, concurrency: int
+  client: AsyncClient,
+  *,
+  labels: Sequence[int],
+  num_requests: int,
+  batch_size: int,
+  concurrency: int,
 ) -> Result:
   """Sends requests, `concurrency` at a time, after one that is not counted.
+
+  Args:
+    client: to ask with.
+    labels: of the pictures, in turn; none for a model that takes none.
+    num_requests: that are counted.
+    batch_size: pictures in each.
+    concurrency: requests under way at a time.
 
   Raises:
     ClientError: of the first request that fails.
@@ -36,7 +49,8 @@ async def measure(
   async def ask(index: int) -> None:
     seeds = np.arange(index * batch_size, (index + 1) * batch_size)
     start_s = time.perf_counter()
-    await client.generate(seeds, labels=label)
+    in_turn = np.take(labels, seeds, mode='wrap') if labels else None
+    await client.generate(seeds, labels=in_turn)
     latencies_s.append(time.perf_counter() - start_s)
 
   with _progress() as progress:

@@ -201,11 +201,12 @@ def model_spec(name: str, version: int | None, version_label: str | None) -> Mod
   """What is asked for.
 
   Raises:
-    InvalidRequestError: no name, or both a version and a label.
+    InvalidRequestError: no name, both a version and a label, or a version beyond 64 bits.
   """
-  if not name or (version is not None and version_label is not None):
+  both = version is not None and version_label is not None
+  if not name or both or not -(2**63) <= (version or 0) < 2**63:
     raise InvalidRequestError(
       f'model_name={name!r}, version={version}, version_label={version_label!r}.'
-      ' Pass a name, and at most one of version and version_label.'
+      ' Pass a name, and at most one of version, of 64 bits, and version_label.'
     )
   return ModelSpec(name=name, version=version, version_label=version_label)

@@ -53,7 +53,7 @@ class _Base:
     Raises:
       InvalidRequestError: arguments that can't work.
     """
-    if timeout_s <= 0 or max_batch_size < 1:
+    if not timeout_s > 0 or max_batch_size < 1:  # NaN is not, either
       raise InvalidRequestError(
         f'timeout_s={timeout_s}, max_batch_size={max_batch_size}. Both must be above 0.'
       )

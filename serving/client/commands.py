@@ -75,7 +75,7 @@ def bench(options: argparse.Namespace) -> None:
     async with AsyncClient(**_arguments(options)) as client:
       return await benchmark.measure(
         client,
-        label=options.label[0] if options.label else None,
+        labels=options.label,
         num_requests=options.num_requests,
         batch_size=options.batch_size,
         concurrency=options.concurrency,

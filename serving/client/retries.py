@@ -14,6 +14,8 @@ from serving.client.errors import (
 )
 from serving.client.messages import Request
 
+_LONGEST_S = 1e8  # three years; gRPC takes much longer times for none at all
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Retry:
@@ -83,4 +85,4 @@ class Exchanger:
         f'{request.spec} ({self.address}): no time was left for a {type(request).__name__}.'
         ' Ask for fewer images at once, or give a longer timeout_s.'
       )
-    return remaining_s
+    return min(remaining_s, _LONGEST_S)

@@ -58,6 +58,11 @@ def test_status_and_metadata(flags: list[str], capsys):
   ]
 
 
+@pytest.mark.parametrize('timeout_s', ['inf', '1e12'])
+def test_a_call_may_take_any_time(flags: list[str], timeout_s: str):
+  assert main(['status', *flags, f'--timeout_s={timeout_s}']) == 0
+
+
 def test_bench(flags: list[str], capsys):
   command = ['bench', *flags, '--label=1', '--num_requests=7', '--batch_size=2', '--concurrency=3']
   assert main(command) == 0
@@ -76,13 +81,16 @@ def test_bench(flags: list[str], capsys):
     (['generate', '--label=1', '--out=x.gif'], 2, 'InvalidRequestError: --count=10 --out=x.gif'),
     (['generate', '--label=1', '--out=/proc/x/y.png'], 6, 'OutputError: --out=/proc/x/y.png'),
     (['bench', '--label=9'], 2, 'LabelError: label=9'),
+    (['bench', '--label=1,9'], 2, 'LabelError: label=9'),
     (['bench', '--label=1', '--concurrency=0'], 2, 'InvalidRequestError: --num_requests=200'),
     (['status', '--model_name=nobody'], 3, 'NotFoundError: 127.0.0.1'),
     (['metadata', '--version=9'], 3, 'NotFoundError: 127.0.0.1'),
+    (['status', f'--version={2**63}'], 2, "InvalidRequestError: model_name='digits', version=92"),
     (['metadata', '--version_label=old'], 3, 'NotFoundError: 127.0.0.1'),
     (['status', '--address=127.0.0.1:1'], 4, 'ServerUnavailableError: 127.0.0.1:1'),
     (['status', '--address=127.0.0.1:1', '--wait_s=0.2'], 5, 'DeadlineError: model digits'),
     (['status', '--timeout_s=0'], 2, 'InvalidRequestError: timeout_s=0'),
+    (['status', '--timeout_s=nan'], 2, 'InvalidRequestError: timeout_s=nan'),
     (['status', '--ca_cert=nothing'], 2, 'InvalidRequestError: Tls'),
   ],
 )
@@ -95,7 +103,15 @@ def test_mistakes_are_one_line_and_a_code(
 
 
 @pytest.mark.parametrize(
-  'command', [[], ['paint'], ['generate'], ['generate', '--label=x', '--out=x.png']]
+  'command',
+  [
+    [],
+    ['paint'],
+    ['generate'],
+    ['generate', '--label=x', '--out=x.png'],
+    ['generate', f'--label=1,{2**63}', '--out=x.png'],
+    ['generate', f'--seed={2**63}', '--out=x.png'],
+  ],
 )
 def test_wrong_flags_end_with_2(command: list[str], capsys):
   with pytest.raises(SystemExit, match='2'):
