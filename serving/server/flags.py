@@ -48,6 +48,12 @@ _HELP = {
   'enable_grpc_healthcheck_service': 'serves grpc.health.v1.Health',
   'enable_profiler': 'serves tensorflow.ProfilerService',
 }
+_RANGES = {
+  'port': range(2**16),
+  'rest_api_port': range(2**16),
+  'grpc_max_threads': range(1, 2**16),
+  'rest_api_num_threads': range(1, 2**16),
+}
 _WITHOUT_EFFECT = {  # flag -> why it changes nothing here
   'per_process_gpu_memory_fraction': 'models run on the CPU',
   'num_load_threads': 'each model loads in a thread of its own',
@@ -86,6 +92,9 @@ def parse(arguments: Sequence[str] | None) -> Options:
   if values.version:
     print(_version())
     parser.exit()
+  for name, numbers in _RANGES.items():
+    if (value := getattr(values, name)) not in numbers:
+      parser.error(f'--{name}={value} is not between {numbers[0]} and {numbers[-1]}')
   for flag in unknown:
     print(_note(parser, flag), file=sys.stderr)
   if values.port and values.port == values.rest_api_port:

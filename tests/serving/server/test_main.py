@@ -82,6 +82,10 @@ def test_configuration_file_stands_for_a_model():
   'flags',
   [
     [BASE, '--port=x'],
+    [BASE, '--port=65536'],
+    [BASE, '--rest_api_port=-1'],
+    [BASE, '--grpc_max_threads=0'],
+    [BASE, '--rest_api_num_threads=0'],
     [BASE, '--enable_model_warmup=maybe'],
     [BASE, '--use_alts_credentials'],
     [BASE, '--platform_config_file=x'],
