@@ -6,7 +6,7 @@ from typing import TypeVar
 from google.protobuf import message, text_format
 
 from serving.server.errors import ServingError, invalid
-from serving.server.options import StartError
+from serving.server.options import start_failed
 
 _Message = TypeVar('_Message', bound=message.Message)
 
@@ -41,4 +41,4 @@ def read_at_start(path: str, kind: type[_Message]) -> _Message:
   try:
     return read(path, kind)
   except ServingError as error:
-    raise StartError(f'Failed to start server. Error: {error}', 255) from error
+    raise start_failed(error) from error

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from serving.server.errors import invalid
-from serving.server.options import Options, StartError
+from serving.server.options import Options, start_failed
 
 _HELP = {
   'host': 'address to listen on (tensorflow_model_server has 0.0.0.0 and no such flag)',
@@ -102,14 +102,11 @@ def parse(arguments: Sequence[str] | None) -> Options:
     values.rest_api_port = 0
   options = Options(**{field.name: getattr(values, field.name) for field in _FIELDS})
   if not (options.model_base_path or options.model_config_file):
-    raise _failed(f'{_NO_MODEL} Name the folder that the pipeline pushed to: --model_base_path=DIR')
+    why = f'{_NO_MODEL} Name the folder that the pipeline pushed to: --model_base_path=DIR'
+    raise start_failed(invalid(why))
   if options.batching_parameters_file and not options.enable_batching:
-    raise _failed(_NO_BATCHING)
+    raise start_failed(invalid(_NO_BATCHING))
   return options
-
-
-def _failed(message: str) -> StartError:
-  return StartError(f'Failed to start server. Error: {invalid(message)}', 255)
 
 
 _FIELDS = dataclasses.fields(Options)

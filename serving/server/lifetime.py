@@ -19,13 +19,13 @@ from serving.server.loading import Loader
 from serving.server.metrics import Metrics
 from serving.server.model_set import ModelSet
 from serving.server.models import Models
-from serving.server.options import Options, StartError
+from serving.server.options import Options, StartError, start_failed
 from serving.server.rest_api import RestApi
 from serving.server.rest_service import RestService
 from serving.server.stop import Stop
 
 # For requests that run when the server is told to stop. Kubernetes allows 30 unless told, and
-# configs/serving/kubernetes/deployment.yaml 45.
+# configs/serving/kubernetes/deployment.yaml 60, of which its preStop takes 15.
 _GRACE_S = 20.0
 _CANCEL_S = 1.0  # for those that took longer to be given up
 _METRICS_PATH = '/monitoring/prometheus/metrics'
@@ -74,7 +74,7 @@ def _load(served: ModelSet, config: ModelServerConfig, stop: Stop) -> bool:
   except ServingError as error:
     if stop.is_told():
       return False
-    raise StartError(f'Failed to start server. Error: {error}', 255) from error
+    raise start_failed(error) from error
   return True
 
 

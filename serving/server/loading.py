@@ -12,7 +12,7 @@ from serving.server.batching_parameters import Parameters, parameters
 from serving.server.config_messages import BatchingParameters
 from serving.server.errors import ServingError, invalid
 from serving.server.metrics import Metrics
-from serving.server.options import Options, StartError
+from serving.server.options import Options, start_failed
 from serving.server.servable import Servable
 from serving.server.version_policy import Choice
 from serving.server.versions import ModelVersions, Timing
@@ -110,7 +110,7 @@ def _batching_parameters(path: str) -> Parameters:
   try:
     return parameters(config_files.read_at_start(path, BatchingParameters))
   except ServingError as error:
-    raise StartError(f'Failed to start server. Error: {error}', 255) from error
+    raise start_failed(error) from error
 
 
 def _session_config(options: Options) -> tf.compat.v1.ConfigProto:
@@ -123,7 +123,7 @@ def _session_config(options: Options) -> tf.compat.v1.ConfigProto:
       ' (server_options.tensorflow_intra_op_parallelism,'
       ' server_options.tensorflow_inter_op_parallelism) separately. You cannot configure all.'
     )
-    raise StartError(f'Failed to start server. Error: {error}', 255)
+    raise start_failed(error)
   if intra <= 0 and inter <= 0:
     intra = inter = both
   return tf.compat.v1.ConfigProto(

@@ -58,3 +58,8 @@ class StartError(Exception):
   def __init__(self, message: str, exit_code: int) -> None:
     super().__init__(message)
     self.exit_code = exit_code
+
+
+def start_failed(error: object) -> StartError:
+  """In the words of tensorflow_model_server, which also exits with 255."""
+  return StartError(f'Failed to start server. Error: {error}', 255)

@@ -4,7 +4,8 @@ import grpc
 
 from serving.server import config_files
 from serving.server.config_messages import SSLConfig
-from serving.server.options import StartError
+from serving.server.errors import invalid
+from serving.server.options import StartError, start_failed
 
 
 def credentials(path: str) -> grpc.ServerCredentials | None:
@@ -28,4 +29,4 @@ def credentials(path: str) -> grpc.ServerCredentials | None:
 
 
 def _error(path: str, reason: str) -> StartError:
-  return StartError(f'Failed to start server. Error: INVALID_ARGUMENT: {path}: {reason}', 255)
+  return start_failed(invalid(f'{path}: {reason}'))
