@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mobile import verify
+from mobile import model_files
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class Calibration:
       sample = {'latent': latent[None]}
       if self.labels is not None:
         sample['label'] = self.labels[i : i + 1].astype(np.int32)
-      yield verify.SIGNATURE, sample
+      yield model_files.SIGNATURE, sample
 
   @property
   def inputs(self) -> list[np.ndarray]:

@@ -97,7 +97,7 @@ def _convert(
 def _finished(kind: str, saved_model: str, calibration: Calibration, info: GanInfo) -> bytes:
   """One file from the SavedModel."""
   converter = tf.lite.TFLiteConverter.from_saved_model(
-    saved_model, signature_keys=[verify.SIGNATURE]
+    saved_model, signature_keys=[model_files.SIGNATURE]
   )
   _configure(converter, kind, calibration)
   parsed = mending.mended(_run(converter, kind))
@@ -136,7 +136,7 @@ def _save(folder: str, generator: tf_keras.Model, rescales: bool) -> None:
   module = tf.Module()
   module.generator_variables = list(generator.variables)
   module.generate = tf.function(generate, input_signature=specs, autograph=False)
-  signatures = {verify.SIGNATURE: module.generate.get_concrete_function()}
+  signatures = {model_files.SIGNATURE: module.generate.get_concrete_function()}
   tf.saved_model.save(module, folder, signatures=signatures)
 
 

@@ -8,7 +8,7 @@ import PIL.Image
 import PIL.ImageDraw
 from ai_edge_litert.interpreter import Interpreter
 
-from mobile import gan_info, verify
+from mobile import gan_info, model_files
 from mobile.calibration import Calibration
 from mobile.psnr import psnr_db
 from mobile.requantization import TOGETHER, Operation, Requantizer
@@ -119,5 +119,5 @@ def _drawn(info: gan_info.GanInfo, number: int, seed: int) -> Calibration:
 def _pictures(model: bytes, samples: Calibration) -> np.ndarray:
   """Grey levels before they are rounded, float32 [N, H, W, C]."""
   interpreter = Interpreter(model_content=model, num_threads=1)
-  run = interpreter.get_signature_runner(verify.SIGNATURE)
+  run = interpreter.get_signature_runner(model_files.SIGNATURE)
   return _LEVELS * (np.concatenate([run(**sample)['pixels'] for _, sample in samples]) + 1)

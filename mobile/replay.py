@@ -10,9 +10,7 @@ import pathlib
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from mobile import int8
-
-SIGNATURE = 'generate'
+from mobile import int8, model_files
 
 
 class Generator:
@@ -20,7 +18,7 @@ class Generator:
 
   def __init__(self, path: pathlib.Path) -> None:
     self._interpreter = Interpreter(str(path), num_threads=1)
-    self._run = self._interpreter.get_signature_runner(SIGNATURE)
+    self._run = self._interpreter.get_signature_runner(model_files.SIGNATURE)
     self._latent = self._run.get_input_details()['latent']
 
   def pixels(self, latents: np.ndarray, labels: np.ndarray | None) -> np.ndarray:

@@ -8,8 +8,8 @@ of these makes the phone slow or the picture wrong.
 from ai_edge_litert import schema_py_generated as schema
 
 from mobile import delegation, flatbuffer
+from mobile.model_files import SIGNATURE
 
-SIGNATURE = 'generate'
 # Types of the files' latent and pixels; all have label int32.
 FLOAT_IO, INT8_IO = ('float32', 'uint8'), ('int8', 'int8')
 _FLOATS = ('float16', 'float32', 'float64', 'bfloat16')

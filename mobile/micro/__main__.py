@@ -12,6 +12,7 @@ Exit codes: 0 done, 2 a flag is wrong or the environment is missing, 5 the pictu
 import argparse
 import pathlib
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 
@@ -40,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     '--python', type=pathlib.Path, default=_PYTHON, help='interpreter that has tflite-micro'
   )
   options = parser.parse_args(arguments)
-  if not options.python.is_file():
-    print(f'{options.python} is not there (micro). Make it: {MAKE_ENVIRONMENT}', file=sys.stderr)
+  if not shutil.which(options.python):
+    print(f'{options.python} is no program (micro). Make it: {MAKE_ENVIRONMENT}', file=sys.stderr)
     return 2
   try:
     result = check.check(options.bundle, options.python)

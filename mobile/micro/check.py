@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from mobile import flatbuffer, int8, model_files, self_test, verify
+from mobile import flatbuffer, int8, model_files, self_test
 from mobile.self_test import SelfTest
 
 _PLAYER = pathlib.Path(__file__).with_name('player.py')
@@ -115,7 +115,7 @@ def _by_litert(model: bytes, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
   # LiteRT 2.3's BUILTIN_REF has no DEPTH_TO_SPACE for int8.
   plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
   interpreter = Interpreter(model_content=model, experimental_op_resolver_type=plain)
-  generate = interpreter.get_signature_runner(verify.SIGNATURE)
+  generate = interpreter.get_signature_runner(model_files.SIGNATURE)
   pictures = []
   for i in range(len(inputs['latents'])):
     row = {name.removesuffix('s'): values[i : i + 1] for name, values in inputs.items()}

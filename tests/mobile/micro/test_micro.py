@@ -121,6 +121,13 @@ def test_a_missing_environment_is_told_how_to_make(
   assert requirements.read_text().startswith('tflite-micro==')
 
 
+def test_a_file_that_is_no_program_is_one_line(
+  bundle: pathlib.Path, capsys: pytest.CaptureFixture[str]
+):
+  assert command(bundle, bundle / self_test.FILE) == 2
+  assert 'golden.json is no program (micro)' in capsys.readouterr().err
+
+
 def no_bundle(folder: pathlib.Path) -> None:
   (folder / self_test.FILE).unlink()
 
