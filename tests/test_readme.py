@@ -1,4 +1,4 @@
-"""What the README tells to type is what the program takes."""
+"""What the pages tell to type is what the program takes, and where they point is something."""
 
 import pathlib
 import re
@@ -8,7 +8,10 @@ import pytest
 
 from pipeline.config.flags import parse
 
-README = (pathlib.Path(__file__).parent.parent / 'README.md').read_text(encoding='utf-8')
+ROOT = pathlib.Path(__file__).parent.parent
+README = (ROOT / 'README.md').read_text(encoding='utf-8')
+FOLDERS = ('.', 'benchmarks', 'configs/recipes', 'mobile', 'mobile/*', 'serving')
+PAGES = [page for folder in FOLDERS for page in sorted(ROOT.glob(f'{folder}/*.md'))]
 QUICKSTART = '--flagfile=configs/quickstart.flags'
 
 
@@ -20,13 +23,15 @@ def remedies() -> list[str]:
 
 
 def commands() -> list[str]:
-  text = re.sub(r'\\\n\s*', '', README)
+  texts = (path.read_text(encoding='utf-8') for path in PAGES)
+  text = re.sub(r'\\\n\s*', '', '\n'.join(texts))
   return re.findall(r'^    python -m pipeline\.run (?!--help)(.+)$', text, re.MULTILINE)
 
 
 def test_there_is_something_to_test():
   assert len(remedies()) > 10
   assert len(commands()) > 4
+  assert len(PAGES) > 10
 
 
 @pytest.mark.parametrize('flags', remedies())
@@ -37,3 +42,11 @@ def test_a_remedy_can_be_added_to_the_quickstart(flags: str):
 @pytest.mark.parametrize('arguments', commands())
 def test_a_command_of_the_readme_resolves(arguments: str):
   parse(shlex.split(arguments, comments=True))
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page: pathlib.Path):
+  text = re.sub('```.*?```', '', page.read_text(encoding='utf-8'), flags=re.DOTALL)
+  links = re.findall(r'\]\(([^)#]+)\)|<img src="(.+?)"', text)
+  files = [''.join(link) for link in links if not ''.join(link).startswith('https:')]
+  assert [file for file in files if not (page.parent / file).exists()] == []
