@@ -9,7 +9,7 @@ from tensorflow_serving.apis import classification_pb2
 
 from serving.server import examples
 from serving.server.errors import ServingError, invalid
-from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Call
+from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Call, shape_text
 
 METHOD = 'tensorflow/serving/classify'
 _CLASSES, _SCORES = 'classes', 'scores'
@@ -97,9 +97,9 @@ def result(arrays: Arrays, num_examples: int) -> classification_pb2.Classificati
 
 
 def _check_output(array: np.ndarray, name: str, type_name: str, dtype: str, size: int) -> None:
-  shown = f'[{",".join(map(str, array.shape))}]'
   if array.ndim != 2:
-    raise invalid(f'Expected Tensor shape: [batch_size num_classes] but got {shown}')
+    shape = shape_text(array.shape)
+    raise invalid(f'Expected Tensor shape: [batch_size num_classes] but got {shape}')
   if array.dtype != np.dtype(dtype):
     raise invalid(f'Expected {name} Tensor of {type_name}. Got: {type_of(array)}')
   if len(array) != size:

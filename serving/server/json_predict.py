@@ -12,7 +12,7 @@ from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 
 from serving.server import json_tensor, json_text
 from serving.server.errors import Code, ServingError, invalid
-from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Call
+from serving.server.servable import DEFAULT_SIGNATURE, Arrays, Call, shape_text
 
 _Infos = dict[str, TensorInfo]  # no map of a message: those raise on a name that is not UTF-8
 _Object = dict[str, Any]
@@ -201,9 +201,5 @@ def _item_error(
       f'Expecting tensor size: {np.prod(expected, dtype=int)} but got: {np.prod(shape, dtype=int)}'
     )
   if shape != expected:
-    return invalid(f'Expecting shape {_shape(expected)} but got: {_shape(shape)}')
+    return invalid(f'Expecting shape {shape_text(expected)} but got: {shape_text(shape)}')
   return None
-
-
-def _shape(shape: list[int]) -> str:
-  return f'[{",".join(map(str, shape))}]'

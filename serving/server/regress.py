@@ -10,7 +10,7 @@ from tensorflow_serving.apis import regression_pb2
 from serving.server import examples
 from serving.server.classify import example_signature, type_of
 from serving.server.errors import invalid
-from serving.server.servable import Arrays, Call
+from serving.server.servable import Arrays, Call, shape_text
 
 METHOD = 'tensorflow/serving/regress'
 
@@ -57,9 +57,9 @@ def result(arrays: Arrays, num_examples: int) -> regression_pb2.RegressionResult
   """
   values = arrays['outputs']
   if values.ndim not in (1, 2) or (values.ndim == 2 and values.shape[1] != 1):
-    shown = f'[{",".join(map(str, values.shape))}]'
     raise invalid(
-      'Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got ' + shown
+      'Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got '
+      + shape_text(values.shape)
     )
   if len(values) != num_examples:
     raise invalid(

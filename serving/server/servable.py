@@ -92,12 +92,16 @@ def check_ranks(signature: SignatureDef, inputs: Arrays, max_rank: int) -> None:
     ServingError: INVALID_ARGUMENT.
   """
   for key, array in sorted(inputs.items()):
-    shape = ','.join(map(str, array.shape))
     rank = len(signature.inputs[key].tensor_shape.dim)
     if rank >= _IMAGE_RANK and array.ndim != rank:
-      raise invalid(f'{key} must be {rank}-dimensional[{shape}]')
+      raise invalid(f'{key} must be {rank}-dimensional{shape_text(array.shape)}')
     if array.ndim > max_rank:
-      raise invalid(f'{key} must have at most {max_rank} dimensions[{shape}]')
+      raise invalid(f'{key} must have at most {max_rank} dimensions{shape_text(array.shape)}')
+
+
+def shape_text(shape: Sequence[int]) -> str:
+  """A shape as TensorFlow prints it, such as [2,64]."""
+  return f'[{",".join(map(str, shape))}]'
 
 
 def check_deadline(deadline_s: float | None) -> None:
