@@ -29,9 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   parser.add_argument('command', choices=sorted(commands.COMMANDS))
-  parser.add_argument('--serving_model_dir', type=pathlib.Path, default='serving_models')
-  parser.add_argument('--model_name', default='digits')
-  parser.add_argument('--version', type=int)
+  parser.add_argument(
+    '--serving_model_dir',
+    type=pathlib.Path,
+    default='serving_models',
+    help='folder that holds the models (default: %(default)s)',
+  )
+  parser.add_argument('--model_name', default='digits', help='its folder (default: %(default)s)')
+  parser.add_argument('--version', type=int, help='number of the version that is meant')
   options = parser.parse_args(arguments)
   folder = options.serving_model_dir / options.model_name
   try:

@@ -1,9 +1,7 @@
 """Command line: `python -m serving.server --model_name=digits --model_base_path=DIR`.
 
 Flags are named and preset as those of `tensorflow_model_server`, except that the server listens on
-this machine alone unless --host says otherwise. Exit codes: 0 after SIGTERM or SIGINT, 1 a port is
-taken, 2 a flag is wrong, 255 flags contradict each other, a configuration file is wrong or a model
-could not be loaded.
+this machine alone unless --host says otherwise. `--help` lists them, and the exit codes.
 """
 
 import asyncio

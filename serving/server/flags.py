@@ -72,6 +72,10 @@ _REFUSED = {  # flag -> why going on without it would be wrong
   'platform_config_file': 'It would replace what other flags say. Use those flags.',
   'mixed_precision': 'It would change numbers. Export the model in that precision.',
 }
+_EXIT_CODES = (
+  'Exit codes: 0 after SIGTERM or SIGINT, 1 a port is taken, 2 a flag is wrong, 255 flags'
+  ' contradict each other, a configuration file is wrong or a model could not be loaded.'
+)
 _NO_MODEL = 'Both server_options.model_base_path and server_options.model_config_file are empty!'
 _NO_BATCHING = (
   'server_options.batching_parameters_file is set without setting server_options.enable_batching'
@@ -113,7 +117,9 @@ _FIELDS = dataclasses.fields(Options)
 
 
 def _parser() -> argparse.ArgumentParser:
-  parser = argparse.ArgumentParser(prog='python -m serving.server', allow_abbrev=False)
+  parser = argparse.ArgumentParser(
+    prog='python -m serving.server', epilog=_EXIT_CODES, allow_abbrev=False
+  )
   for field in _FIELDS:
     text = f'{_HELP[field.name]} (default: {field.default!r})'
     flag = f'--{field.name}'
