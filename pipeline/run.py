@@ -20,7 +20,7 @@ from pipeline.config import flags
 from pipeline.config.run import Invocation, RunConfig
 from pipeline.console import Console
 from pipeline.line import STAGES
-from pipeline.stages import Line, exclusive
+from pipeline.stages import Line
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,8 +61,8 @@ def _run(run: RunConfig, invocation: Invocation, console: Console) -> None:
     summary.show_plan(console, line, selected)
     if invocation.dry_run:
       return
-    run_folder.prepare(line.folder, run)
-    with exclusive(line.folder), native_log.redirected(line.folder / 'native.log'):
+    with run_folder.held(line.folder), native_log.redirected(line.folder / 'native.log'):
+      run_folder.record(line.folder, run)
       try:
         line.execute(selected)
       except errors.ValidationError:  # the figures tell why

@@ -1,12 +1,17 @@
 """The run folder: one model, and the configuration that led to it."""
 
+import contextlib
+import fcntl
 import pathlib
+from collections.abc import Iterator
 
 from pipeline import artifacts, errors
 from pipeline.config.flagfile import to_flagfile
 from pipeline.config.run import Invocation, RunConfig, from_json, to_json
 from pipeline.config.settings import deciding
 
+_LOCK = '.lock'
+_FIRST = (_LOCK, '.run.json.partial')  # may be all that a process has left that was killed early
 _MODEL_STAGES = ('ingest', 'train')  # these decide the model; the others judge, export or show it
 
 
@@ -15,11 +20,12 @@ def check(folder: pathlib.Path, run: RunConfig, invocation: Invocation) -> None:
 
   Raises:
     ConfigError: the folder holds something else.
+    StorageError: it is a file.
     ArtifactError: its run.json can't be read.
   """
   if folder.exists() and not folder.is_dir():
     raise errors.StorageError(f'--run_dir={folder} is a file. Choose another folder.')
-  if not folder.is_dir() or not any(folder.iterdir()):
+  if not folder.is_dir() or all(path.name in _FIRST for path in folder.iterdir()):
     return
   if not (folder / 'run.json').is_file():
     raise errors.ConfigError(
@@ -35,11 +41,12 @@ def check(folder: pathlib.Path, run: RunConfig, invocation: Invocation) -> None:
     )
 
 
-def prepare(folder: pathlib.Path, run: RunConfig) -> None:
-  """Makes the folder and records the resolved configuration, as JSON and as a flagfile.
+@contextlib.contextmanager
+def held(folder: pathlib.Path) -> Iterator[None]:
+  """Makes the folder if need be, and holds it for this process.
 
   Raises:
-    StorageError: the folder can't be made.
+    StorageError: it can't be made, or another process holds it.
   """
   try:
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,6 +54,18 @@ def prepare(folder: pathlib.Path, run: RunConfig) -> None:
     raise errors.StorageError(
       f'--run_dir={folder} can not be made: {error.strerror}. Choose a writable folder.'
     ) from error
+  with (folder / _LOCK).open('a') as lock:
+    try:
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+      raise errors.StorageError(
+        f'{folder} is in use by another run. Wait for it to end, or choose another --run_dir.'
+      ) from error
+    yield
+
+
+def record(folder: pathlib.Path, run: RunConfig) -> None:
+  """Records the resolved configuration in a folder that is held, as JSON and as a flagfile."""
   artifacts.write_text(folder / 'run.json', to_json(run))
   comment = 'Replays this run: python -m pipeline.run --flagfile=replay.flags'
   artifacts.write_text(folder / 'replay.flags', to_flagfile(run, comment))

@@ -6,17 +6,15 @@ the result, makes the folder durable and renames it. A stage whose record would 
 is not run again.
 """
 
-import contextlib
 import dataclasses
 import datetime
-import fcntl
 import importlib
 import importlib.metadata
 import pathlib
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pipeline import artifacts, errors, sources
@@ -264,20 +262,3 @@ def _what_changed(manifest: artifacts.Manifest, record: Mapping[str, Any]) -> st
     if manifest.versions.get(name) != version
   ]
   return ', '.join(reasons) or 'its inputs changed'
-
-
-@contextlib.contextmanager
-def exclusive(folder: pathlib.Path) -> Iterator[None]:
-  """Holds a run folder for this process.
-
-  Raises:
-    StorageError: another process holds it.
-  """
-  with (folder / '.lock').open('a') as lock:
-    try:
-      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-      raise errors.StorageError(
-        f'{folder} is in use by another run. Wait for it to end, or choose another --run_dir.'
-      ) from error
-    yield

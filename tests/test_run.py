@@ -14,6 +14,8 @@ import PIL.Image
 import pytest
 
 from mobile import gan_info
+from pipeline import run_folder
+from pipeline.config.flags import parse
 from tests import frozen
 
 TINY = (
@@ -211,6 +213,15 @@ def test_a_full_disk_is_one_line_and_keeps_finished_stages(tmp_path):
     check=False,
   )
   one_line(done, 6, 'No space left on device')
+
+
+def test_a_run_that_is_refused_leaves_the_other_ones_settings_alone(tmp_path):
+  folder = tmp_path / 'run'
+  with run_folder.held(folder):
+    run_folder.record(folder, parse([])[0])
+    before = {path: path.read_text() for path in folder.iterdir()}
+    one_line(run(tmp_path, '--seed=5'), 6, 'is in use by another run')
+    assert {path: path.read_text() for path in folder.iterdir()} == before
 
 
 def idx(array):

@@ -255,16 +255,16 @@ def test_the_report_still_runs_after_a_failed_gate(make):
 def test_two_runs_can_not_share_a_folder(make):
   line = make()
   with (
-    stages.exclusive(line.folder),
+    run_folder.held(line.folder),
     pytest.raises(errors.StorageError, match='in use by another run'),
-    stages.exclusive(line.folder),
+    run_folder.held(line.folder),
   ):
     pass
 
 
 def test_a_run_folder_of_another_configuration_is_refused_unless_asked(make, tmp_path):
   line = make()
-  run_folder.prepare(line.folder, line.run)
+  run_folder.record(line.folder, line.run)
   run(line)
   other, invocation = parse([f'--run_dir={tmp_path}/run', '--batch_size=16'])
   with pytest.raises(errors.ConfigError, match=r'--batch_size=64 there, 16 now'):
@@ -283,9 +283,15 @@ def test_a_folder_that_is_no_run_is_refused(make, tmp_path):
     run_folder.check(tmp_path / 'home', run_config, invocation)
 
 
+@pytest.mark.parametrize('left', ['.lock', '.run.json.partial'])
+def test_a_folder_of_a_process_that_was_killed_early_is_used(tmp_path, left):
+  (tmp_path / left).touch()
+  run_folder.check(tmp_path, parse([])[0], Invocation())
+
+
 def test_a_damaged_run_json_is_an_artifact_error(make):
   line = make()
-  run_folder.prepare(line.folder, line.run)
+  run_folder.record(line.folder, line.run)
   run(line)
   (line.folder / 'run.json').write_text('{}')
   with pytest.raises(errors.ArtifactError, match=r'run\.json'):
@@ -314,6 +320,6 @@ def test_other_errors_keep_their_type(tmp_path):
 
 def test_replay_flags_give_the_same_run(make):
   line = make('--batch_size=16')
-  run_folder.prepare(line.folder, line.run)
+  run_folder.record(line.folder, line.run)
   assert parse([f'--flagfile={line.folder}/replay.flags'])[0] == line.run
   assert json.loads((line.folder / 'run.json').read_text())['train']['batch_size'] == 16
