@@ -238,8 +238,9 @@ class Line:
     archive = self.folder / 'superseded'
     archive.mkdir(exist_ok=True)
     stem = folder.name.strip('.').removesuffix('.partial')
-    number = sum(1 for _ in archive.glob(f'{stem}-*')) + 1
-    folder.rename(archive / f'{stem}-{number}')
+    numbers = (path.name.rpartition('-')[2] for path in archive.glob(f'{stem}-*'))
+    last = max((int(number) for number in numbers if number.isdecimal()), default=0)
+    folder.rename(archive / f'{stem}-{last + 1}')
 
 
 def _what_changed(manifest: artifacts.Manifest, record: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -138,6 +139,16 @@ def test_what_is_replaced_is_kept(make):
   run(line)
   run(make('--train_steps=6'))
   assert (line.folder / 'superseded/train-1/state.txt').read_text() == '5'
+
+
+def test_what_is_replaced_is_kept_beside_what_is_left_there(make):
+  line = make()
+  for steps in (5, 6, 7):
+    run(make(f'--train_steps={steps}'))
+  shutil.rmtree(line.folder / 'superseded/train-1')  # to have the space
+  run(make('--train_steps=8'))
+  kept = [line.folder / f'superseded/train-{number}/state.txt' for number in (2, 3)]
+  assert [path.read_text() for path in kept] == ['6', '7']
 
 
 def test_an_interrupted_stage_goes_on_where_it_stopped(make):
