@@ -23,9 +23,10 @@ import numpy as np
 
 from benchmarks.finished import FinishedRun
 from mobile import latency, model_files, replay
-from pipeline import comparison, exports
+from pipeline import comparison
 from pipeline.config.export import ExportTfliteConfig
 from pipeline.console import Console
+from pipeline.export_tflite import export_tflite
 from pipeline.validate import Judge
 
 _STAGES = ('ingest', 'train', 'evaluate', 'golden')
@@ -92,7 +93,7 @@ def _export(
       done[key] = folder / name
       done[key].mkdir()
       config = ExportTfliteConfig(**settings, **tuning)  # type: ignore[arg-type]
-      exports.export_tflite(config, _inputs(run_dir), done[key], console)
+      export_tflite(config, _inputs(run_dir), done[key], console)
     files[name] = done[key] / file
   return files
 

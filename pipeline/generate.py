@@ -58,7 +58,7 @@ def _generate(options: argparse.Namespace) -> None:
   with native_log.redirected(pathlib.Path(os.devnull)):
     import tensorflow as tf
 
-    from pipeline import exports, generator, latents
+    from pipeline import chosen, generator, latents
 
   if not 1 <= options.count <= _MAX_COUNT:
     raise errors.ConfigError(
@@ -76,12 +76,12 @@ def _generate(options: argparse.Namespace) -> None:
         f'{folder} (pipeline.generate) does not exist. Name a run that got as far as evaluate'
         ' with --run_dir.'
       )
-  chosen = exports.chosen_generator(inputs)
-  names = chosen.spec.class_names or ('images',)
-  labels = np.repeat(_classes(options.labels, names, chosen.spec.is_conditional), options.count)
+  source = chosen.load_generator(inputs)
+  names = source.spec.class_names or ('images',)
+  labels = np.repeat(_classes(options.labels, names, source.spec.is_conditional), options.count)
   seeds = options.seed + np.arange(len(labels), dtype=np.int64)
-  z = latents.latents_from_seeds(tf.constant(seeds), chosen.spec.latent_size).numpy()
-  pixels = generator.to_pixels(chosen.images(z * np.float32(options.truncation), labels))
+  z = latents.latents_from_seeds(tf.constant(seeds), source.spec.latent_size).numpy()
+  pixels = generator.to_pixels(source.images(z * np.float32(options.truncation), labels))
   _write(options.out, pixels, labels, seeds, names, options.count)
   print(f'{len(pixels):,} images of {", ".join(names[k] for k in np.unique(labels))}:', options.out)
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline import errors, latents
+from pipeline import chosen, errors, latents
 from pipeline import generator as generators
 from pipeline.config.golden import GoldenConfig
 from pipeline.console import Console
@@ -29,14 +29,13 @@ def golden(
   config: GoldenConfig, inputs: Mapping[str, pathlib.Path], output: pathlib.Path, console: Console
 ) -> None:
   """Stage: golden samples of the snapshot that evaluate chose."""
-  metrics = json.loads((inputs['evaluate'] / 'metrics.json').read_text(encoding='utf-8'))
-  generator = generators.load_generator(inputs['train'], metrics['snapshot'])
-  make_golden(config, tolerances(config), generator, metrics['step'], output)
-  console.log(f'{config.num_golden_samples} golden samples of step {metrics["step"]}')
+  step = chosen.read_metrics(inputs['evaluate'])['step']
+  make_golden(config, tolerances(config), chosen.load_generator(inputs), step, output)
+  console.log(f'{config.num_golden_samples} golden samples of step {step}')
 
 
-def tolerances(config: Any) -> dict[str, dict[str, float]]:
-  """The limits that travel with the samples, from the configuration that holds them."""
+def tolerances(config: GoldenConfig) -> dict[str, dict[str, float]]:
+  """The limits that travel with the samples."""
   return {
     'saved_model': {
       'max_float_difference': config.max_float_difference,  # on [0, 1]

@@ -20,12 +20,12 @@ STAGES = (
   Stage(name='golden', module='pipeline.golden', inputs=('train', 'evaluate')),
   Stage(
     name='export_saved_model',
-    module='pipeline.exports',
+    module='pipeline.export_saved_model',
     inputs=('ingest', 'train', 'evaluate', 'golden'),
   ),
   Stage(
     name='export_tflite',
-    module='pipeline.exports',
+    module='pipeline.export_tflite',
     inputs=('ingest', 'train', 'evaluate', 'golden'),
   ),
   Stage(

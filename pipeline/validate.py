@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from mobile import model_files
-from pipeline import anomaly_record, comparison, dataset, latents, pictures, replays
+from pipeline import anomaly_record, chosen, comparison, dataset, latents, pictures, replays
 from pipeline import generator as generators
 from pipeline.comparison import Check
 from pipeline.config.validate import ValidateConfig
@@ -97,8 +97,8 @@ class Judge:
   @classmethod
   def make(cls, inputs: Mapping[str, pathlib.Path], num_images: int) -> 'Judge':
     """Reads evaluate's judge and makes the pictures of the snapshot that it chose."""
-    metrics = json.loads((inputs['evaluate'] / 'metrics.json').read_text(encoding='utf-8'))
-    generator = generators.load_generator(inputs['train'], metrics['snapshot'])
+    figures = chosen.read_metrics(inputs['evaluate'])['figures']
+    generator = chosen.load_generator(inputs)
     feature_net = FeatureNet.load(inputs['evaluate'] / FEATURE_NET_FILE)
     seeds = tf.constant(_FIRST_SEED + np.arange(num_images, dtype=np.int64))
     rows = latents.latents_from_seeds(seeds, generator.spec.latent_size).numpy()
@@ -109,7 +109,7 @@ class Judge:
     return cls(
       feature_net,
       Reference.load(inputs['evaluate'] / REFERENCE_FILE, feature_net),
-      metrics['figures'][f'frechet_distance@{feature_net.tag}'],
+      figures[f'frechet_distance@{feature_net.tag}'],
       rows,
       labels,
       generators.to_pixels(generator.images(rows, labels)),

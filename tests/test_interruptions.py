@@ -12,7 +12,7 @@ STAGES = ('ingest', 'train', 'evaluate', 'golden', 'export_tflite', 'report')
 INTERRUPTED = {  # and what does the work
   'ingest': 'pipeline.ingest.stage:_run',
   'evaluate': 'pipeline.evaluate.judging:_fitted',
-  'export_tflite': 'pipeline.exports:export_tflite',
+  'export_tflite': 'pipeline.export_tflite:export_tflite',
 }
 SETTINGS = (
   f'--stages={",".join(STAGES)}',

@@ -118,6 +118,21 @@ def test_mistakes_are_one_line(
   assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize('text', [None, '{', '[]', '{}'])
+def test_a_damaged_evaluation(
+  text: str | None, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+  metrics = _run(tmp_path / 'run', ()) / 'evaluate' / 'metrics.json'
+  if text is None:
+    metrics.unlink()
+  else:
+    metrics.write_text(text)
+  assert _call(tmp_path / 'run', f'--out={tmp_path / "x.png"}') == 7
+  error = capsys.readouterr().err
+  assert f'{metrics} does not tell which snapshot was chosen' in error
+  assert error.count('\n') == 1
+
+
 def test_a_run_that_got_nowhere(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
   assert _call(tmp_path / 'none', f'--out={tmp_path / "x.png"}') == 2
   assert 'does not exist' in capsys.readouterr().err

@@ -1,5 +1,7 @@
 import pathlib
 
+import pytest
+
 import pipeline
 from pipeline import sources
 
@@ -10,10 +12,22 @@ def names(module):
   return {path.relative_to(ROOT.parent).as_posix() for path in sources._closure(module)}
 
 
-def test_a_stage_depends_on_what_it_imports_and_no_more():
-  files = names('pipeline.train.stage')
-  assert {'pipeline/train/step.py', 'pipeline/networks/digits.py', 'pipeline/dataset.py'} <= files
-  assert not any(name.startswith(('pipeline/report', 'serving', 'mobile')) for name in files)
+@pytest.mark.parametrize(
+  ('module', 'some', 'none'),
+  [
+    (
+      'train.stage',
+      {'pipeline/train/step.py', 'pipeline/networks/digits.py', 'pipeline/dataset.py'},
+      ('pipeline/report', 'serving', 'mobile'),
+    ),
+    ('export_saved_model', {'serving/export.py'}, ('pipeline/ingest', 'mobile')),
+    ('export_tflite', {'mobile/convert.py'}, ('pipeline/ingest', 'serving')),
+  ],
+)
+def test_a_stage_depends_on_what_it_imports_and_no_more(module, some, none):
+  files = names(f'pipeline.{module}')
+  assert some <= files
+  assert not any(name.startswith(none) for name in files)
 
 
 def test_settings_count_by_value_not_by_source():

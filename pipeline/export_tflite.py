@@ -1,9 +1,7 @@
-"""The export stages: the chosen generator, handed to the packages that know each format."""
+"""The export_tflite stage: the chosen generator for phones."""
 
-import json
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,13 +15,11 @@ import mobile.model_files
 import mobile.qat
 import mobile.self_test
 import pipeline
-import serving.export
-import serving.warmup
 from mobile.calibration import Calibration
-from pipeline import anomaly, dataset, errors
-from pipeline import generator as generators
-from pipeline.config.export import ExportSavedModelConfig, ExportTfliteConfig
+from pipeline import chosen, dataset, errors
+from pipeline.config.export import ExportTfliteConfig
 from pipeline.console import Console
+from pipeline.generator import Generator
 from pipeline.golden import Golden
 from pipeline.latents import latents_from_seeds
 
@@ -32,61 +28,18 @@ _CALIBRATION_SEEDS, _FINE_TUNING_SEEDS = 2**40, 2**41
 _LEARNING_RATES = {'qat': 2e-5, 'prune': 5e-4, 'cluster': 1e-4}
 
 
-def export_saved_model(
-  config: ExportSavedModelConfig,
-  inputs: Mapping[str, pathlib.Path],
-  output: pathlib.Path,
-  console: Console,
-) -> None:
-  """Stage: the SavedModel for TF Serving, with warm-up records and its golden samples.
-
-  Raises:
-    ConfigError: settings that ask of the generator what it is not.
-  """
-  generator = chosen_generator(inputs)
-  discriminator = generators.load_discriminator(inputs['train'], _snapshot(inputs))
-  detector = None
-  if config.anomaly_steps:
-    detector = anomaly.fit(config, generator, discriminator, inputs['ingest'], console)
-  serving.export.export_saved_model(
-    output,
-    generator=generator.model,
-    discriminator=discriminator,
-    latents_from_seeds=latents_from_seeds,
-    num_classes=generator.spec.num_classes,
-    encoder=detector and detector.encoder,
-    golden=inputs['golden'],
-  )
-  serving.warmup.write_warmup(output, config.num_warmup_records)
-  names = 'serving_default, from_latent, score'
-  if detector:
-    names += ', anomaly'
-    _log_anomaly(anomaly.record(detector, inputs['ingest'], output), console)
-  console.log(f'SavedModel with signatures {names} in {output.parent}')
-
-
-def _log_anomaly(facts: Mapping[str, Any], console: Console) -> None:
-  line = f'anomaly normal={facts["num_normal"]} threshold={facts["threshold"]:.4g}'
-  if facts['auroc'] is not None:
-    line += (
-      f' anomalous={facts["num_anomalous"]} auroc={facts["auroc"]:.4f}'
-      f' found={facts["anomalous_above"]:.2%}'
-    )
-  console.log(line)
-
-
 def export_tflite(
   config: ExportTfliteConfig,
   inputs: Mapping[str, pathlib.Path],
   output: pathlib.Path,
   console: Console,
 ) -> None:
-  """Stage: the TFLite files, INT8 ranges and fine-tuning from the latent distribution.
+  """Writes the TFLite files; INT8 ranges and fine-tuning come from the latent distribution.
 
   Raises:
     ValidationError: a file that departs from the contract.
   """
-  generator = chosen_generator(inputs)
+  generator = chosen.load_generator(inputs)
   spec, golden = generator.spec, Golden.load(inputs['golden'])
   info = mobile.gan_info.GanInfo(
     latent_size=spec.latent_size,
@@ -125,25 +78,15 @@ def _check_size(output: pathlib.Path, max_megabytes: float) -> None:
     )
 
 
-def chosen_generator(inputs: Mapping[str, pathlib.Path]) -> generators.Generator:
-  """The snapshot that evaluate chose, float32, outside any strategy."""
-  return generators.load_generator(inputs['train'], _snapshot(inputs))
-
-
-def _snapshot(inputs: Mapping[str, pathlib.Path]) -> str:
-  metrics = json.loads((inputs['evaluate'] / 'metrics.json').read_text(encoding='utf-8'))
-  return str(metrics['snapshot'])
-
-
 def _calibration(
-  config: ExportTfliteConfig, generator: generators.Generator, ingest: pathlib.Path
+  config: ExportTfliteConfig, generator: Generator, ingest: pathlib.Path
 ) -> Calibration:
   number = config.num_calibration_latents
   return _samples(number, _CALIBRATION_SEEDS + config.seed * number, generator, ingest, config.seed)
 
 
 def _samples(
-  number: int, first: int, generator: generators.Generator, ingest: pathlib.Path, seed: int
+  number: int, first: int, generator: Generator, ingest: pathlib.Path, seed: int
 ) -> Calibration:
   """Latents as training draws them, and labels as often as the data has them."""
   seeds, K = tf.range(number, dtype=tf.int64) + first, generator.spec.num_classes
@@ -157,7 +100,7 @@ def _samples(
 
 def _tuned(
   config: ExportTfliteConfig,
-  generator: generators.Generator,
+  generator: Generator,
   calibration: Calibration,
   ingest: pathlib.Path,
   console: Console,

@@ -8,7 +8,7 @@ import pytest
 import rich.console
 
 from mobile import verify
-from pipeline import exports, golden
+from pipeline import export_tflite, golden
 from pipeline import generator as generators
 from pipeline.config.export import ExportTfliteConfig
 from pipeline.config.golden import GoldenConfig
@@ -52,13 +52,13 @@ def test_the_8_bit_files_are_fine_tuned(
 ):
   shown = io.StringIO()
   config = ExportTfliteConfig(num_calibration_latents=20, fine_tune_steps=2, **settings)
-  exports.export_tflite(config, inputs, tmp_path, Console(rich.console.Console(file=shown)))
+  export_tflite.export_tflite(config, inputs, tmp_path, Console(rich.console.Console(file=shown)))
   assert said in shown.getvalue()
   assert verify.kind((tmp_path / 'generator.tflite').read_bytes()) == kind
   assert (tmp_path / 'generator_i8.tflite').is_file() == (kind == 'int8')
 
 
 def test_labels_are_drawn_as_often_as_the_data_has_them(inputs: dict[str, pathlib.Path]):
-  drawn = exports._samples(50, 0, make_generator(), inputs['ingest'], 0)
+  drawn = export_tflite._samples(50, 0, make_generator(), inputs['ingest'], 0)
   np.testing.assert_array_equal(drawn.labels, np.zeros(50))
   assert drawn.latents.shape == (50, 8)
