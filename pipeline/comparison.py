@@ -4,7 +4,8 @@ Legend: N samples, H height, W width, C channels.
 
 A check is a dict, written to validation.json as it is: `check` (named as the limit is), `value`,
 `limit`, `direction` ('min' or 'max', of the limit), `unit`, `passed`, and where one sample can be
-named `worst_sample`, `worst_label` and `worst_value`.
+named `worst_sample`, `worst_label` and `worst_value`. That of a model that could not be run has a
+`message` instead.
 """
 
 import math
@@ -17,6 +18,19 @@ from mobile import psnr
 
 Check = dict[str, Any]
 
+WORDS = {  # for people, by the name of a check
+  'max_float_difference': 'largest difference',
+  'max_level_difference': 'largest difference of a pixel',
+  'max_pixel_share_off': 'share of pixels off',
+  'max_latent_share_off': "share of seeds' latents off",
+  'max_score_difference': 'largest difference of an anomaly score relative to it',
+  'max_redrawn_difference': 'largest difference of a reconstruction',
+  'min_anomaly_auroc': 'area under the ROC curve of anomaly scores',
+  'min_psnr_db': 'mean PSNR',
+  'min_label_agreement': 'label agreement',
+  'max_frechet_increase': 'increase of the Fréchet distance',
+  'max_size_ratio': 'size as a share of the float32 file',
+}
 _WORSE_THAN_ANY = 1e30  # stands for a value that is not finite, which has no place in JSON
 
 
@@ -40,6 +54,11 @@ def check(name: str, value: float, limit: float, unit: str = '') -> Check:
     'unit': unit,
     'passed': bool(value >= limit if direction == 'min' else value <= limit),
   }
+
+
+def is_finite(value: float) -> bool:
+  """Whether a value in a check stands for itself."""
+  return abs(value) < _WORSE_THAN_ANY
 
 
 def largest(name: str, values: np.ndarray, limits: Mapping[str, float], unit: str = '') -> Check:
@@ -107,28 +126,13 @@ def failures(validation: Mapping[str, Any]) -> list[str]:
   ]
 
 
-_WORDS = {
-  'max_float_difference': 'largest difference',
-  'max_level_difference': 'largest difference',
-  'max_pixel_share_off': 'share of pixels off',
-  'max_latent_share_off': "share of seeds' latents off",
-  'max_score_difference': 'largest difference of an anomaly score, as a share of it,',
-  'max_redrawn_difference': 'largest difference of a reconstruction',
-  'min_anomaly_auroc': 'area under the ROC curve of anomaly scores',
-  'min_psnr_db': 'mean PSNR',
-  'min_label_agreement': 'label agreement',
-  'max_frechet_increase': 'increase of the Frechet distance',
-  'max_size_ratio': 'size as a share of the float32 file',
-}
-
-
 def _failure(file: str, result: Check) -> str:
   if 'message' in result:
     return f'{file}: {result["message"]}'
   sign = '<' if result['direction'] == 'min' else '>'
   unit = f' {result["unit"]}' if result['unit'] else ''
   value, limit = _written(result['value']), _written(result['limit'])
-  line = f'{file}: {_WORDS[result["check"]]} {value}{unit} {sign} {limit}{unit}'
+  line = f'{file}: {WORDS[result["check"]]} {value}{unit} {sign} {limit}{unit}'
   if 'worst_sample' not in result:
     return line
   label = f'label {result["worst_label"]}, ' if 'worst_label' in result else ''
@@ -137,4 +141,4 @@ def _failure(file: str, result: Check) -> str:
 
 
 def _written(value: float) -> str:
-  return 'not finite' if abs(value) >= _WORSE_THAN_ANY else f'{value:.4g}'
+  return f'{value:.4g}' if is_finite(value) else 'not finite'

@@ -7,23 +7,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from pipeline import comparison
 from pipeline.report import facts, inline_pictures, numbers
 
 _SHEET_BYTES = 140_000
 _CELL_BYTES = 60_000
 
-_LABELS = {
-  'max_float_difference': 'largest difference',
-  'max_pixel_share_off': 'share of pixels off',
-  'max_level_difference': 'largest difference in grey levels',
-  'max_score_difference': 'largest difference of an anomaly score',
-  'max_redrawn_difference': 'largest difference of a redrawn image',
-  'min_anomaly_auroc': 'area under the ROC curve of anomaly scores',
-  'min_psnr_db': 'mean PSNR',
-  'min_label_agreement': 'label agreement with golden',
-  'max_frechet_increase': 'Fréchet increase over float32',
-  'max_size_ratio': 'size against the float32 file',
-}
 _SHARES = ('share', 'agreement', 'increase', 'score')
 
 
@@ -32,7 +21,7 @@ class Row:
   """One check of one exported model, in words."""
 
   label: str
-  value: str
+  value: str  # empty where the model could not be run, for which the label is the reason
   limit: str
   passed: bool
   worst_sample: int | None
@@ -46,11 +35,6 @@ class Model:
   file: str
   size: str
   rows: tuple[Row, ...]
-
-  @property
-  def passed(self) -> bool:
-    """Whether every check passed."""
-    return all(row.passed for row in self.rows)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -153,12 +137,14 @@ def worst_samples(run: facts.Run) -> list[Worst]:
 
 def _row(check: facts.Facts) -> Row:
   name, worst = str(check['check']), check.get('worst_sample')
+  if 'message' in check:
+    return Row(label=str(check['message']), value='', limit='', passed=False, worst_sample=None)
   value, limit = (
     _written(name, float(check[key]), check.get('unit') or '') for key in ('value', 'limit')
   )
   bound = 'at least' if check['direction'] == 'min' else 'at most'
   return Row(
-    label=_LABELS.get(name, name.removeprefix('max_').removeprefix('min_').replace('_', ' ')),
+    label=comparison.WORDS.get(name, name),
     value=value,
     limit=f'{bound} {limit}',
     passed=bool(check['passed']),
@@ -167,6 +153,8 @@ def _row(check: facts.Facts) -> Row:
 
 
 def _written(name: str, value: float, unit: str) -> str:
+  if not comparison.is_finite(value):
+    return 'not finite'
   if unit:
     singular = unit == 'levels' and value == 1
     return f'{numbers.number(value)}{numbers.SPACE}{"level" if singular else unit}'

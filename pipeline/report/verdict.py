@@ -56,7 +56,8 @@ def _problems(run: facts.Run) -> list[str]:
     if not gate['passed']
   ]
   failed += [
-    f'{model.name}: {row.label} is {row.value}; the limit is {row.limit}'
+    f'{model.name}: {row.label}'
+    + (f' is {row.value}; the limit is {row.limit}' if row.value else '')
     + (f' (worst sample {row.worst_sample})' if row.worst_sample is not None else '')
     for model in comparison.models(run)
     for row in model.rows

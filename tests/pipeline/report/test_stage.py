@@ -219,6 +219,21 @@ def test_a_failed_export_is_the_reason(run):
 
 
 @pytest.mark.parametrize(
+  ('result', 'told'),
+  [
+    ({'message': 'can not be run: no memory'}, 'tflite_int8: can not be run: no memory.'),
+    ({'value': -1e30}, 'mean PSNR is not finite; the limit is at least 25 dB (worst sample 7).'),
+  ],
+)
+def test_an_export_without_figures_says_why(run, result, told):
+  run.drop('push')
+  facts = run.read('validate', 'validation.json') | {'passed': False}
+  facts['models'][1]['checks'][0] |= {'passed': False, **result}
+  run.write('validate', 'validation.json', facts)
+  assert told in Page(run.html()).text
+
+
+@pytest.mark.parametrize(
   ('first_missing', 'reason'),
   [
     ('ingest', 'the data was not ingested'),
