@@ -31,8 +31,7 @@ class Anomalies:
 def anomalies(run: facts.Run) -> Anomalies | None:
   """The figures and samples of a run whose SavedModel has the signature; None without it."""
   folder = run.folders.get('export_saved_model')
-  path = folder / anomaly_record.JSON_FILE if folder else None
-  if folder is None or path is None or not path.exists():
+  if folder is None or not (path := folder / anomaly_record.JSON_FILE).exists():
     return None
   told = facts.read_json(path)
   with facts.expected_form(path):

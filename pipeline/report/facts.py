@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline import artifacts, errors
+from pipeline.config.flagfile import as_flag
 
 Facts = dict[str, Any]
 
@@ -198,7 +199,4 @@ def _read_flags(inputs: Mapping[str, pathlib.Path], manifests: Mapping[str, Fact
   for stage, manifest in manifests.items():
     with expected_form(inputs[stage] / artifacts.MANIFEST):
       settings |= manifest.get('config') or {}
-  return ''.join(
-    f'--{name}={str(value).lower() if isinstance(value, bool) else value}\n'
-    for name, value in settings.items()
-  )
+  return ''.join(f'--{name}={as_flag(value)}\n' for name, value in settings.items())

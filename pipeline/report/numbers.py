@@ -62,14 +62,11 @@ def duration(seconds: float) -> str:
 
 
 def moment(value: object) -> datetime.datetime | None:
-  """A time of a manifest (ISO 8601 or seconds since 1970) in UTC; None if it is neither."""
+  """A time of a manifest, ISO 8601 with its offset, in UTC; None if it is none."""
   try:
-    if isinstance(value, (int, float)):
-      return datetime.datetime.fromtimestamp(value, datetime.UTC)
-    time = datetime.datetime.fromisoformat(str(value))
-  except (ValueError, OverflowError, OSError):
+    return datetime.datetime.fromisoformat(str(value)).astimezone(datetime.UTC)
+  except (ValueError, OverflowError):
     return None
-  return (time if time.tzinfo else time.replace(tzinfo=datetime.UTC)).astimezone(datetime.UTC)
 
 
 def day(time: datetime.datetime) -> str:

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import pathlib
-import re
 
 import numpy as np
 
@@ -182,13 +181,10 @@ def _with_reason(choice: object, reason: object) -> str:
 
 def _sample_paths(run: facts.Run) -> dict[int, pathlib.Path]:
   """Sample grids by step."""
-  folder = run.folders.get('train')
-  found = ((re.fullmatch(r'step-(\d+)\.png', path.name), path) for path in _listing(folder))
-  return {int(match[1]): path for match, path in found if match}
-
-
-def _listing(folder: pathlib.Path | None) -> list[pathlib.Path]:
-  return sorted((folder / 'samples').glob('*.png')) if folder else []
+  if 'train' not in run.folders:
+    return {}
+  paths = (run.folders['train'] / 'samples').glob('step-*.png')
+  return {int(path.stem.removeprefix('step-')): path for path in paths}
 
 
 def _spread(steps: list[int], chosen: int | None) -> list[int]:
