@@ -8,6 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 from pipeline import errors
+from pipeline.ingest.source import unreadable
 
 _MAX_MEMBER_BYTES = 1 << 28
 _MAX_ARCHIVE_BYTES = 1 << 30  # unpacked
@@ -28,14 +29,10 @@ def read_members(path: pathlib.Path, names: Collection[str]) -> dict[str, bytes]
           found[name] = _read(tar, member, path)
         if len(found) == len(names):
           break
+  except (gzip.BadGzipFile, tarfile.TarError, EOFError, zlib.error, ValueError) as error:
+    raise _broken(path, error) from error
   except OSError as error:
-    if not isinstance(error, gzip.BadGzipFile):
-      raise errors.DataError(
-        f'{path} could not be read: {error.strerror or error}. Check the file.'
-      ) from error
-    raise _broken(path, error) from error
-  except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
-    raise _broken(path, error) from error
+    raise unreadable(path, error) from error
   missing = sorted(set(names) - found.keys())
   if missing:
     raise errors.DataError(f'{path} has no {missing[0]}. Replace it by the published archive.')

@@ -10,7 +10,15 @@ import numpy as np
 from pipeline import errors
 from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import archive, cifar_format, download, labels, pixels
-from pipeline.ingest.source import Decoded, RangeBlock, Source, runs, sha256_of_files
+from pipeline.ingest.source import (
+  Decoded,
+  RangeBlock,
+  Source,
+  runs,
+  sha256_of_files,
+  unreadable,
+  version,
+)
 
 _RECORDS_PER_BLOCK = 500
 _Arrays = dict[str, tuple[np.ndarray, np.ndarray]]  # images and labels by split
@@ -156,17 +164,14 @@ def _ranges(cifar: Cifar, place: _Place, split: str, num_records: int) -> tuple[
 
 
 def _read(cifar: Cifar, place: _Place) -> _Arrays:
-  try:
-    stats = [(pathlib.Path(place.root) / name).stat() for name in place.files]
-  except OSError as error:
-    raise _unreadable(pathlib.Path(error.filename), error) from error
-  return _read_version(cifar, place, tuple((s.st_mtime_ns, s.st_size) for s in stats))
+  root = pathlib.Path(place.root)
+  return _read_version(cifar, place, tuple(version(root / name) for name in place.files))
 
 
 # An archive can't be entered in the middle, so the blocks in a process share what it holds.
 @functools.lru_cache(maxsize=1)
-def _read_version(cifar: Cifar, place: _Place, version: tuple[tuple[int, int], ...]) -> _Arrays:
-  del version  # part of the cache's key: files that change are read again
+def _read_version(cifar: Cifar, place: _Place, versions: tuple[tuple[int, int], ...]) -> _Arrays:
+  del versions  # part of the cache's key: files that change are read again
   contents = _contents(place)
   layout = place.layout
   return {
@@ -185,12 +190,12 @@ def _contents(place: _Place) -> dict[str, bytes]:
   try:
     return {name: (root / f).read_bytes() for name, f in zip(names, place.files, strict=True)}
   except OSError as error:
-    raise _unreadable(pathlib.Path(error.filename), error) from error
+    raise unreadable(pathlib.Path(error.filename), error) from error
 
 
 def _parse(cifar: Cifar, place: _Place, name: str, data: bytes) -> tuple[np.ndarray, np.ndarray]:
-  where = f'{pathlib.Path(place.root) / place.files[0]}: {name}' if place.is_archive else ''
-  where = where or str((pathlib.Path(place.root) / place.files[0]).with_name(name))
+  file = pathlib.Path(place.root) / place.files[0]
+  where = f'{file}: {name}' if place.is_archive else str(file.with_name(name))
   if place.layout.is_pickle:
     return cifar_format.parse_pickle(data, cifar.labels_key, where)
   return cifar_format.parse_binary(data, cifar.num_labels, where)
@@ -199,7 +204,3 @@ def _parse(cifar: Cifar, place: _Place, name: str, data: bytes) -> tuple[np.ndar
 def _join(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
   images, classes = zip(*parts, strict=True)
   return np.concatenate(images), np.concatenate(classes)
-
-
-def _unreadable(path: pathlib.Path, error: OSError) -> errors.DataError:
-  return errors.DataError(f'{path} could not be read: {error.strerror}. Check the file.')

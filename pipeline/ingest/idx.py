@@ -10,7 +10,7 @@ import numpy as np
 from pipeline import errors
 from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import idx_format, labels, pixels
-from pipeline.ingest.source import Decoded, RangeBlock, Source, runs, sha256_of_files
+from pipeline.ingest.source import Decoded, RangeBlock, Source, runs, sha256_of_files, version
 
 _STEMS = {'train': 'train', 'test': 't10k'}
 _IMAGES, _LABELS = 'images-idx3-ubyte', 'labels-idx1-ubyte'
@@ -133,18 +133,11 @@ def _ranges(images_file: pathlib.Path, labels_file: pathlib.Path) -> tuple[IdxRa
 
 
 def _read(file: str, rank: int) -> np.ndarray:
-  path = pathlib.Path(file)
-  try:
-    stat = path.stat()
-  except OSError as error:
-    raise errors.DataError(
-      f'{path} could not be read: {error.strerror}. Check the file.'
-    ) from error
-  return _read_version(file, rank, stat.st_mtime_ns, stat.st_size)
+  return _read_version(file, rank, version(pathlib.Path(file)))
 
 
 # A gzip file can't be entered in the middle, so the blocks in a process share what it unpacks to.
 @functools.lru_cache(maxsize=4)
-def _read_version(file: str, rank: int, mtime_ns: int, num_bytes: int) -> np.ndarray:
-  del mtime_ns, num_bytes  # they are part of the cache's key: a file that changes is read again
+def _read_version(file: str, rank: int, version: tuple[int, int]) -> np.ndarray:
+  del version  # part of the cache's key: a file that changes is read again
   return idx_format.read_idx(pathlib.Path(file), rank)

@@ -15,6 +15,7 @@ from typing import IO
 import numpy as np
 
 from pipeline import errors
+from pipeline.ingest.source import unreadable
 
 _UINT8 = 0x08  # the type code of unsigned bytes
 _GZIP_MAGIC = b'\x1f\x8b'
@@ -38,9 +39,7 @@ def read_idx(path: pathlib.Path, rank: int) -> np.ndarray:
   try:
     data = path.read_bytes()
   except OSError as error:
-    raise errors.DataError(
-      f'{path} could not be read: {error.strerror}. Check the file, or --data_dir.'
-    ) from error
+    raise unreadable(path, error) from error
   return parse_idx(data, rank, str(path))
 
 

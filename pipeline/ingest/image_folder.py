@@ -23,11 +23,7 @@ from pipeline.ingest.source import (
 
 _SUFFIXES = ('.png', '.jpg', '.jpeg')
 _SPLITS = ('train', 'test')
-_OTHER_SPLITS = (
-  'val',
-  'valid',
-  'validation',
-)  # not used; named in an error rather than taken for a class
+_OTHER_SPLITS = ('val', 'valid', 'validation')  # unused; named in an error, not taken for classes
 _FILES_PER_BLOCK = 64
 _MAX_FILE_BYTES = 1 << 27  # beyond this it is no picture to train on
 

@@ -22,7 +22,15 @@ from pipeline import errors
 from pipeline.config.ingest import IngestConfig
 from pipeline.ingest import labels as labels_lib
 from pipeline.ingest import pixels
-from pipeline.ingest.source import Decoded, RangeBlock, Source, runs, sha256_of_files
+from pipeline.ingest.source import (
+  Decoded,
+  RangeBlock,
+  Source,
+  runs,
+  sha256_of_files,
+  unreadable,
+  version,
+)
 
 _IMAGES = {
   'train': ('x_train', 'train_images', 'images', 'x'),
@@ -209,18 +217,13 @@ def _read_labels(file: str, name: str) -> np.ndarray:
 
 
 def _read(file: str, name: str) -> np.ndarray:
-  path = pathlib.Path(file)
-  try:
-    stat = path.stat()
-  except OSError as error:
-    raise _unreadable(path, error) from error
-  return _read_version(file, name, stat.st_mtime_ns, stat.st_size)
+  return _read_version(file, name, version(pathlib.Path(file)))
 
 
 # A packed array can't be entered in the middle, so the blocks in a process share it.
 @functools.lru_cache(maxsize=4)
-def _read_version(file: str, name: str, mtime_ns: int, num_bytes: int) -> np.ndarray:
-  del mtime_ns, num_bytes  # they are part of the cache's key: a file that changes is read again
+def _read_version(file: str, name: str, version: tuple[int, int]) -> np.ndarray:
+  del version  # part of the cache's key: a file that changes is read again
   path = pathlib.Path(file)
   with _opened(path) as archive:
     member = archive.getinfo(f'{name}.npy')
@@ -270,7 +273,7 @@ def _opened(path: pathlib.Path) -> Iterator[zipfile.ZipFile]:
       with zipfile.ZipFile(path) as archive:
         yield archive
   except OSError as error:
-    raise _unreadable(path, error) from error
+    raise unreadable(path, error) from error
   except _BROKEN as error:
     reason = ' '.join(str(error).split()) or type(error).__name__
     raise _refused(
@@ -280,7 +283,3 @@ def _opened(path: pathlib.Path) -> Iterator[zipfile.ZipFile]:
 
 def _refused(path: pathlib.Path, problem: str, mend: str) -> errors.DataError:
   return errors.DataError(f'{path} (--data_dir) {problem}. {mend}.')
-
-
-def _unreadable(path: pathlib.Path, error: OSError) -> errors.DataError:
-  return errors.DataError(f'{path} could not be read: {error.strerror or error}. Check the file.')

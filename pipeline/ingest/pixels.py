@@ -33,9 +33,8 @@ def decode_image(data: bytes, image_size: int, num_channels: int) -> np.ndarray:
     raise DecodeError('the file is empty')
   try:
     with warnings.catch_warnings():
-      warnings.simplefilter(
-        'ignore'
-      )  # Pillow warns of bombs and odd metadata; the size is checked here
+      # Pillow warns of bombs and odd metadata; the size is checked here.
+      warnings.simplefilter('ignore')
       with PIL.Image.open(io.BytesIO(data), formats=('PNG', 'JPEG')) as image:
         _check_size(image)
         image.load()

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from pipeline import errors
+
 MAX_KEPT_BYTES = 1 << 16  # of a bad record, in quarantine
 
 
@@ -70,6 +72,20 @@ class Source:
 def runs(num_records: int, size: int) -> Iterator[tuple[int, int]]:
   """Start and stop of the blocks of `size` records (the last one shorter) that cover them all."""
   return ((start, min(start + size, num_records)) for start in range(0, num_records, size))
+
+
+def version(path: pathlib.Path) -> tuple[int, int]:
+  """Time and size, by which a cache tells that a file has changed; DataError if it is not there."""
+  try:
+    stat = path.stat()
+  except OSError as error:
+    raise unreadable(path, error) from error
+  return stat.st_mtime_ns, stat.st_size
+
+
+def unreadable(path: pathlib.Path, error: OSError) -> errors.DataError:
+  """The error for a file that the system doesn't give."""
+  return errors.DataError(f'{path} could not be read: {error.strerror or error}. Check the file.')
 
 
 def readable(name: str) -> str:

@@ -26,6 +26,7 @@ from pipeline.ingest.source import (
   Decoded,
   Source,
   sha256_of_files,
+  unreadable,
 )
 
 _SUFFIX = re.compile(r'\.(tfrecords?|tfrec)(-\d+-of-\d+)?$')
@@ -232,9 +233,7 @@ def _records(path: pathlib.Path, offset: int, num_records: int | None) -> Iterat
   try:
     yield from tfrecord.read_tfrecord(path, offset, num_records)
   except OSError as error:
-    raise errors.DataError(
-      f'{path} could not be read: {error.strerror or error}. Check the file.'
-    ) from error
+    raise unreadable(path, error) from error
   except tfrecord.FramingError as error:
     raise errors.DataError(
       f'{path} {error}: truncated, compressed or no TFRecord file.'

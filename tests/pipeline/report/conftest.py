@@ -15,7 +15,7 @@ from pipeline.config.flagfile import to_flagfile
 from pipeline.config.report import ReportConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.train import TrainConfig
-from pipeline.report import report
+from pipeline.report.stage import report
 
 STAGES = (
   'ingest',
