@@ -22,6 +22,7 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 import numpy as np
 
 from benchmarks import generated
+from benchmarks.finished import FinishedRun
 from benchmarks.independent_judge import IndependentJudge
 from pipeline import dataset
 from pipeline.config.ingest import IngestConfig
@@ -44,8 +45,9 @@ def main() -> None:
     if run_dir is None:
       run_dir = pathlib.Path(scratch) / 'run'
       _timed_run(options.flagfile, run_dir, pathlib.Path(scratch), rest)
-    _print_stages(run_dir)
-    _print_figures(run_dir)
+    run = FinishedRun(run_dir)
+    _print_stages(run)
+    _print_figures(run)
     _print_int8(run_dir)
     _print_agreement(run_dir, options.mnist_dir, pathlib.Path(scratch))
 
@@ -64,19 +66,18 @@ def _timed_run(
   _row('wall time of the whole command', f'{time.perf_counter() - start_s:.0f} s')
 
 
-def _print_stages(run_dir: pathlib.Path) -> None:
-  manifests = [json.loads(path.read_text('utf-8')) for path in run_dir.glob('*/MANIFEST.json')]
+def _print_stages(run: FinishedRun) -> None:
+  paths = run.run_dir.glob('*/MANIFEST.json')
+  manifests = [json.loads(path.read_text('utf-8')) for path in paths]
   manifests.sort(key=lambda manifest: manifest['started'])
   _row('stages', ' '.join(f'{m["stage"]}={m["duration_s"]:.0f}s' for m in manifests))
   _row('all stages', f'{sum(m["duration_s"] for m in manifests):.0f} s')
-  facts = json.loads((run_dir / 'train/training.json').read_text('utf-8'))
-  _row('peak memory while training', f'{facts["peak_memory_mib"]:,} MiB')
+  _row('peak memory while training', f'{run.training["peak_memory_mib"]:,} MiB')
 
 
-def _print_figures(run_dir: pathlib.Path) -> None:
-  metrics = json.loads((run_dir / 'evaluate/metrics.json').read_text('utf-8'))
-  _row('chosen step', metrics['step'])
-  for name, value in metrics['figures'].items():
+def _print_figures(run: FinishedRun) -> None:
+  _row('chosen step', run.metrics['step'])
+  for name, value in run.metrics['figures'].items():
     _row(name, f'{value:.4g}')
 
 

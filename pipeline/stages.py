@@ -157,8 +157,8 @@ class Line:
   def _step(self, stage: Stage) -> Step:
     """Compares what is there with what would be made."""
     final = self.folder / stage.name
-    missing = [name for name in self._required(stage) if not (self.folder / name).is_dir()]
-    if missing:
+    missing = [name for name in stage.inputs if not (self.folder / name).is_dir()]
+    if missing and not stage.runs_after_failure:
       raise errors.ConfigError(
         f'{self.folder / missing[0]} is missing, which {stage.name} needs.'
         f' Add {missing[0]} to --stages.'
@@ -174,9 +174,6 @@ class Line:
     if self._can_resume(stage, record['fingerprint']):
       return Step(stage, 'resume', 'goes on where it stopped')
     return Step(stage, 'run', 'not done yet')
-
-  def _required(self, stage: Stage) -> tuple[str, ...]:
-    return () if stage.runs_after_failure else stage.inputs
 
   def _resume_waits(self, stage: Stage) -> bool:
     """Whether an interrupted try waits and all inputs are there to compare it with."""

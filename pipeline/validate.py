@@ -29,10 +29,6 @@ from pipeline.evaluate.stage import FEATURE_NET_FILE, REFERENCE_FILE
 from pipeline.golden import Golden
 from serving import server_process
 
-__all__ = ['Judge', 'Validator', 'failures', 'validate']
-
-failures = comparison.failures
-
 _FIRST_SEED = 4 << 48  # of the images behind the Frechet distance; evaluate's begin above them
 _GRID_COLUMNS = 10
 _NAMES = {'saved_model': 'saved_model', 'served': 'server'}  # others are named as their file
@@ -71,7 +67,7 @@ def validate(
     for measure, path in _exports(validator, inputs):
       models.append(validator.model(measure, path))
       console.log(_summary(models[-1]))
-  _save_grid(output / 'golden.png', golden.pixels)
+  pictures.save_grid(output / 'golden.png', golden.pixels, _GRID_COLUMNS)
   passed = all(result['passed'] for model in models for result in model['checks'])
   server = server_process.program(config.model_server_binary)
   facts = {'passed': passed, 'server': server, 'models': models}
@@ -146,7 +142,7 @@ class Validator:
     except replays.ReplayError as error:
       failed = comparison.check('max_replay_errors', 1, 0) | {'message': str(error)}
       return entry | {'checks': [failed]}
-    _save_grid(self.output / f'{name}.png', pixels)
+    pictures.save_grid(self.output / f'{name}.png', pixels, _GRID_COLUMNS)
     named = [comparison.name_label(result, self.golden.labels) for result in checks]
     return entry | {'checks': named}
 
@@ -288,10 +284,6 @@ def _farther(first: np.ndarray, second: np.ndarray, wanted: np.ndarray) -> np.nd
   """Of two arrays the elements that are farther from those wanted: what is no number, above all."""
   apart = [np.abs(each - wanted.astype(np.float32)) for each in (first, second)]
   return np.where(np.isnan(apart[0]) | (apart[0] >= apart[1]), first, second)
-
-
-def _save_grid(path: pathlib.Path, pixels: np.ndarray) -> None:
-  pictures.save_grid(path, pixels, _GRID_COLUMNS)
 
 
 def _summary(model: Mapping[str, Any]) -> str:

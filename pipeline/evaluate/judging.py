@@ -57,7 +57,7 @@ def _fitted(
       info.num_classes,
       config.seed,
       num_steps=config.judge_fit_steps,
-      on_step=lambda step: progress.update(step),
+      on_step=progress.update,
     )
   console.log(f'judge {feature_net.tag} accuracy={feature_net.accuracy:.4f}')
   return feature_net

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from pipeline.report import numbers
 
-WIDTH, HEIGHT = 360, 212
 LEFT, RIGHT, TOP, BOTTOM = 46, 344, 10, 184
 _MAX_POINTS = 240
 _LOG_RATIO = 30.0  # a positive quantity that spans more than this is drawn on a logarithmic scale

@@ -12,7 +12,16 @@ import tf_keras
 import serving.export
 import serving.replay
 import serving.warmup
-from pipeline import anomaly, anomaly_record, encoding, errors, golden, replays, validate
+from pipeline import (
+  anomaly,
+  anomaly_record,
+  comparison,
+  encoding,
+  errors,
+  golden,
+  replays,
+  validate,
+)
 from pipeline.config.export import ExportSavedModelConfig
 from pipeline.config.golden import GoldenConfig
 from pipeline.config.ingest import IngestConfig
@@ -239,7 +248,7 @@ def test_an_export_must_judge_as_its_record_says(exported, validator, tmp_path, 
   np.savez(wrong / ANOMALY_SAMPLES, **changed)
   found = validator.model(validator.saved_model, wrong)
   assert failed(found) == {'max_score_difference', 'max_redrawn_difference'}
-  said = validate.failures({'models': [found]})
+  said = comparison.failures({'models': [found]})
   assert 'largest difference of an anomaly score' in said[0]
 
 

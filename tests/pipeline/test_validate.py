@@ -17,8 +17,8 @@ import mobile.convert
 import serving.export
 import serving.replay
 import serving.warmup
+from pipeline import comparison, golden, latents, replays, validate
 from pipeline import generator as generators
-from pipeline import golden, latents, replays, validate
 from pipeline.config.golden import GoldenConfig
 from pipeline.config.validate import ValidateConfig
 from pipeline.console import Console
@@ -177,7 +177,7 @@ def test_stage_passes_right_exports_and_writes_all(line: Line, tmp_path: pathlib
   console = Console(rich.console.Console(file=io.StringIO()))
   validate.validate(ValidateConfig(num_int8_images=100), line.inputs, tmp_path, console)
   validation = json.loads((tmp_path / 'validation.json').read_text())
-  assert validate.failures(validation) == []
+  assert comparison.failures(validation) == []
   assert validation['passed']
   assert validation['server'] == 'python -m serving.server'
   names = ['saved_model', 'server', 'generator', 'generator_i8', 'generator_f32', 'generator_f16']
@@ -197,7 +197,7 @@ def test_stage_writes_all_of_a_failure(line: Line, tmp_path: pathlib.Path):
   validate.validate(ValidateConfig(num_int8_images=100), inputs, tmp_path / 'out', console)
   validation = json.loads((tmp_path / 'out' / 'validation.json').read_text())
   assert not validation['passed']
-  (said,) = validate.failures(validation)
+  (said,) = comparison.failures(validation)
   assert said.startswith('generator.tflite: can not be run: ')
   assert (tmp_path / 'out' / 'generator_i8.png').is_file()
 
@@ -273,7 +273,7 @@ def test_tflite_passes_and_a_planted_wrong_weight_does_not(
   (tmp_path / 'wrong' / name).write_bytes(convert(kind, wrong))
   model = validator.model(measure, tmp_path / 'wrong' / name)
   assert check in failed(model)
-  said = validate.failures({'models': [model]})[0]
+  said = comparison.failures({'models': [model]})[0]
   assert said.startswith(f'{name}: ')
   assert 'worst golden sample' in said
 
@@ -317,4 +317,4 @@ def test_picture_of_another_shape_is_a_failure(
     np.savez(tmp_path / 'golden.npz', **dict(arrays) | {'pixels': np.zeros([12, 9, 9, 1])})
   other = dataclasses.replace(validator, golden_file=tmp_path / 'golden.npz')
   model = other.model(other.tflite_f32, line.tflite('generator_f32.tflite'))
-  assert 'makes pictures of shape (12, 8, 8, 1)' in validate.failures({'models': [model]})[0]
+  assert 'makes pictures of shape (12, 8, 8, 1)' in comparison.failures({'models': [model]})[0]
