@@ -9,6 +9,7 @@ images, labels and seeds; a folder gets one PNG each under <class>/<seed>.png, w
 """
 
 import argparse
+import math
 import os
 import pathlib
 import re
@@ -64,6 +65,10 @@ def _generate(options: argparse.Namespace) -> None:
     raise errors.ConfigError(
       f'--count={options.count} (pipeline.generate). Choose 1 to {_MAX_COUNT:,}.'
     )
+  if not math.isfinite(options.truncation):
+    raise errors.ConfigError(
+      f'--truncation={options.truncation} (pipeline.generate) is not a finite number. Give one.'
+    )
   if pathlib.Path(options.out).suffix not in ('.png', '.npz', ''):
     raise errors.ConfigError(
       f'--out={options.out} (pipeline.generate) is neither .png nor .npz nor a folder.'
@@ -79,6 +84,11 @@ def _generate(options: argparse.Namespace) -> None:
   source = chosen.load_generator(inputs)
   names = source.spec.class_names or ('images',)
   labels = np.repeat(_classes(options.labels, names, source.spec.is_conditional), options.count)
+  if not -(2**63) <= options.seed <= 2**63 - len(labels):
+    raise errors.ConfigError(
+      f'--seed={options.seed} (pipeline.generate) has more than 64 bits, or its images would have.'
+      ' Choose another.'
+    )
   seeds = options.seed + np.arange(len(labels), dtype=np.int64)
   z = latents.latents_from_seeds(tf.constant(seeds), source.spec.latent_size).numpy()
   pixels = generator.to_pixels(source.images(z * np.float32(options.truncation), labels))

@@ -99,6 +99,8 @@ def test_without_labels(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[st
     (['--labels=cow', '--out=x.png'], "'cow' is no class. Choose of cat, dog"),
     (['--labels=3', '--out=x.png'], "'3' is no class"),
     (['--count=0', '--out=x.png'], '--count=0'),
+    (['--seed=9223372036854775807', '--out=x.png'], '--seed=9223372036854775807'),
+    (['--truncation=nan', '--out=x.png'], '--truncation=nan'),
     (['--out=x.gif'], 'neither .png nor .npz'),
   ],
 )
