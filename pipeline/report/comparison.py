@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from pipeline import comparison
+from pipeline import comparison, pictures
 from pipeline.report import facts, inline_pictures, numbers
 
 _SHEET_BYTES = 140_000
@@ -126,10 +126,9 @@ def worst_samples(run: facts.Run) -> list[Worst]:
   if golden is None:
     return []
   pixels = golden[0]
-  grids = _grids(run, ['golden', *(model.name for model in models(run))])
-  layout = inline_pictures.find_layout(grids['golden'], pixels) if 'golden' in grids else None
+  grids = _grids(run, [model.name for model in models(run)])
   return [
-    _worst(model.name, sample, pixels[sample], grids.get(model.name), layout)
+    _worst(model.name, sample, pixels[sample], grids.get(model.name))
     for model in models(run)
     for sample in _worst_indices(model.rows, len(pixels))
   ]
@@ -173,21 +172,11 @@ def _worst_indices(rows: Iterable[Row], num_samples: int) -> list[int]:
   return [index for index in indices if 0 <= index < num_samples]
 
 
-def _worst(
-  model: str,
-  sample: int,
-  golden: np.ndarray,
-  grid: np.ndarray | None,
-  layout: inline_pictures.Layout | None,
-) -> Worst:
-  """Cuts a sample out of a model's sheet, which is laid out as golden's is."""
-  cell = layout.cell(grid, sample, golden.shape) if layout and grid is not None else None
-  if cell is None or cell.shape != golden.shape:
-    return _worst_view(model, sample, golden, None)
-  return _worst_view(model, sample, golden, cell)
-
-
-def _worst_view(model: str, sample: int, golden: np.ndarray, cell: np.ndarray | None) -> Worst:
+def _worst(model: str, sample: int, golden: np.ndarray, grid: np.ndarray | None) -> Worst:
+  """Cuts a sample out of a model's grid, if it has one."""
+  cell = None if grid is None else pictures.cell(grid, sample, golden.shape)
+  if cell is not None and cell.shape != golden.shape:
+    cell = None
   levels = np.abs(golden.astype(int) - cell) if cell is not None else np.zeros_like(golden, int)
   top = int(levels.max())
   amplified = max(255 // top, 1) if top else 1

@@ -1,4 +1,4 @@
-"""Pictures inside the page: contact sheets, their cells, and data URIs of a bounded size.
+"""Pictures inside the page: contact sheets, and data URIs of a bounded size.
 
 Legend: N images, H height, W width, C channels (1 or 3).
 """
@@ -6,7 +6,6 @@ Legend: N images, H height, W width, C channels (1 or 3).
 import base64
 import dataclasses
 import io
-import itertools
 import pathlib
 
 import numpy as np
@@ -80,49 +79,6 @@ def sheet(images: np.ndarray, num_columns: int) -> np.ndarray:
   padded[:N] = images
   grid = padded.reshape(num_rows, num_columns, H, W, C)
   return grid.transpose(0, 2, 1, 3, 4).reshape(num_rows * H, num_columns * W, C)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Layout:
-  """Where the cells of a contact sheet lie, in pixels."""
-
-  num_columns: int
-  scale: int  # pixels of the sheet per pixel of an image
-  gap: int  # between cells
-  border: int  # around the sheet
-
-  def cell(self, grid: np.ndarray, index: int, image_shape: tuple[int, ...]) -> np.ndarray:
-    """The image `index` of a sheet; it may be cut short if the sheet is too small for it."""
-    H, W = image_shape[:2]
-    grid = grid[:: self.scale, :: self.scale]
-    row, column = divmod(index, self.num_columns)
-    top, left = (
-      self.border + position * (size + self.gap) for position, size in ((row, H), (column, W))
-    )
-    return grid[top : top + H, left : left + W]
-
-
-def find_layout(grid: np.ndarray, images: np.ndarray) -> Layout | None:
-  """The layout of a contact sheet, proven by finding its images in their places.
-
-  Args:
-    grid: uint8 [height, width, C], the sheet.
-    images: uint8 [N, H, W, C], the images it shows, row by row.
-  """
-  N, _, W, C = images.shape
-  if grid.shape[-1] != C:
-    return None
-  for scale, gap, has_border in itertools.product(range(1, 9), range(9), (False, True)):
-    border = gap if has_border else 0
-    num_columns, rest = divmod(grid.shape[1] // scale - 2 * border + gap, W + gap)
-    layout = Layout(num_columns=num_columns, scale=scale, gap=gap, border=border)
-    if rest == 0 and num_columns > 0 and _shows(layout, grid, images, {0, num_columns % N, N - 1}):
-      return layout
-  return None
-
-
-def _shows(layout: Layout, grid: np.ndarray, images: np.ndarray, indices: set[int]) -> bool:
-  return all(np.array_equal(layout.cell(grid, i, images.shape[1:]), images[i]) for i in indices)
 
 
 def _encode(image: PIL.Image.Image, kind: str, **options: object) -> bytes:

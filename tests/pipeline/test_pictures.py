@@ -19,10 +19,13 @@ def test_images_stand_row_by_row_with_a_gap(channels):
   assert (picture[9:14, 14:18] == 128).all()  # the short row's empty place
 
 
-def test_scale_repeats_pixels():
-  small = np.asarray(pictures.grid(_images(2), columns=2))
-  large = np.asarray(pictures.grid(_images(2), columns=2, scale=3))
-  np.testing.assert_array_equal(large[1::3, 1::3], small)
+@pytest.mark.parametrize('columns', [1, 4, 5, 12])
+def test_images_can_be_taken_out_again(columns):
+  images = _images(11, channels=3)
+  picture = np.asarray(pictures.grid(images, columns))
+  for index, image in enumerate(images):
+    np.testing.assert_array_equal(pictures.cell(picture, index, image.shape), image)
+  assert pictures.cell(picture, 60, images[0].shape).size == 0
 
 
 def test_saved_grid_is_the_same_picture(tmp_path):

@@ -6,7 +6,6 @@ import PIL.Image
 import pytest
 
 from pipeline import errors
-from pipeline import pictures as project_pictures
 from pipeline.report import inline_pictures
 
 
@@ -36,30 +35,11 @@ def test_large_pictures_keep_within_the_bound(max_bytes):
   assert (picture.width, picture.height) == (300, 200)
 
 
-@pytest.mark.parametrize('scale', [1, 3])
-@pytest.mark.parametrize('columns', [1, 4, 5, 12])
-def test_the_layout_of_the_project_grids_is_found(columns, scale):
-  images = _noise(12, 6, 7, 1)
-  grid = np.asarray(project_pictures.grid(images, columns, scale))[..., np.newaxis]
-  layout = inline_pictures.find_layout(grid, images)
-  assert layout.num_columns == columns
-  for index, image in enumerate(images):
-    np.testing.assert_array_equal(layout.cell(grid, index, image.shape), image)
-
-
-def test_a_sheet_has_no_gaps_and_is_found_too():
+def test_a_sheet_has_no_gaps():
   images = _noise(7, 6, 5, 3)
   sheet = inline_pictures.sheet(images, 3)
   assert sheet.shape == (18, 15, 3)
-  layout = inline_pictures.find_layout(sheet, images)
-  np.testing.assert_array_equal(layout.cell(sheet, 6, (6, 5, 3)), images[6])
-
-
-def test_other_pictures_have_no_layout():
-  images = _noise(12, 6, 6, 1)
-  assert inline_pictures.find_layout(255 - inline_pictures.sheet(images, 4), images) is None
-  assert inline_pictures.find_layout(_noise(18, 24, 3), images) is None
-  assert inline_pictures.find_layout(_noise(2, 2, 1), images) is None
+  np.testing.assert_array_equal(sheet[12:, :5], images[6])
 
 
 def test_read_refuses_what_is_no_picture(tmp_path):
