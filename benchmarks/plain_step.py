@@ -84,7 +84,7 @@ def _step(
   def r1(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     with tf.GradientTape() as tape:
       tape.watch(images)
-      logits = tf.cast(pair.discriminate(images, labels, training=True), tf.float32)
+      logits = pair.discriminate(images, labels, training=True)
     slopes = tape.gradient(logits, images)
     return tf.reduce_mean(tf.reduce_sum(tf.square(slopes), axis=[1, 2, 3]))
 
@@ -94,8 +94,7 @@ def _step(
     with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
       fake = pair.generate(latents, labels, training=True)
       real_logits, fake_logits = (
-        tf.cast(pair.discriminate(images, labels, training=True), tf.float32)
-        for images in (real, fake)
+        pair.discriminate(images, labels, training=True) for images in (real, fake)
       )
       generator_loss = tf.reduce_mean(loss.generator(real_logits, fake_logits))
       discriminator_loss = tf.reduce_mean(loss.discriminator(real_logits, fake_logits))

@@ -11,7 +11,7 @@ import tf_keras
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-  """A generator and the discriminator it is trained against."""
+  """A generator and the discriminator it is trained against; logits are float32 in any policy."""
 
   generator: tf_keras.Model
   discriminator: tf_keras.Model  # of two parts: body and head, as in pipeline.networks.heads
@@ -27,11 +27,11 @@ class Pair:
 
   def logits(self, features: tf.Tensor, labels: tf.Tensor, training: bool) -> tf.Tensor:
     """The discriminator's logits [B] of images with these features and labels."""
-    return tf.nest.flatten(self._head(features, labels, training))[0]
+    return tf.cast(tf.nest.flatten(self._head(features, labels, training))[0], tf.float32)
 
   def class_logits(self, features: tf.Tensor, training: bool) -> tf.Tensor:
     """The auxiliary classifier's logits [B, K]."""
-    return self._head(features, None, training)[1]
+    return tf.cast(self._head(features, None, training)[1], tf.float32)
 
   def discriminate(self, images: tf.Tensor, labels: tf.Tensor, training: bool) -> tf.Tensor:
     """Logits [B]."""

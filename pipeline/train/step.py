@@ -100,8 +100,8 @@ class GradientStep:
       fake_images = views.of_fake(generated)
       real_features = pair.features(real_images, training=True)
       fake_features = pair.features(fake_images, training=True)
-      real_logits = _wide(pair.logits(real_features, labels, training=True))
-      fake_logits = _wide(pair.logits(fake_features, labels, training=True))
+      real_logits = pair.logits(real_features, labels, training=True)
+      fake_logits = pair.logits(fake_features, labels, training=True)
       generator_loss = tf.reduce_mean(loss.generator(real_logits, fake_logits))
       discriminator_loss = tf.reduce_mean(loss.discriminator(real_logits, fake_logits))
       scored = Scored(
@@ -138,7 +138,3 @@ class GradientStep:
     if isinstance(optimizer, tf_keras.mixed_precision.LossScaleOptimizer):
       return optimizer.get_scaled_loss(loss)
     return loss
-
-
-def _wide(logits: tf.Tensor) -> tf.Tensor:
-  return tf.cast(logits, tf.float32)

@@ -127,7 +127,7 @@ class Terms:
     """d logits / d images: [B, H, W, C]."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       tape.watch(images)
-      logits = tf.cast(self.pair.discriminate(images, labels, training=True), tf.float32)
+      logits = self.pair.discriminate(images, labels, training=True)
     return tape.gradient(logits, images)
 
   def _mismatch(self, scored: Scored, loss: AdversarialLoss, draw: Draw) -> tf.Tensor:
@@ -135,12 +135,13 @@ class Terms:
 
     Source: Reed et al. 2016, arXiv:1605.05396, section 4.1.
     """
-    wrong = self._logits(scored.real_features, wrong_labels(scored.labels, self.pair, draw))
+    labels = wrong_labels(scored.labels, self.pair, draw)
+    wrong = self.pair.logits(scored.real_features, labels, training=True)
     return tf.reduce_mean(loss.discriminator(scored.real_logits, wrong))
 
   def _inconsistency(self, scored: Scored, draw: Draw) -> tf.Tensor:
     moved = augmentation.translate(scored.real_images, draw.key(random.CONSISTENCY))
-    logits = self._logits(self.pair.features(moved, training=True), scored.labels)
+    logits = self.pair.discriminate(moved, scored.labels, training=True)
     return tf.reduce_mean(penalties.inconsistency(scored.real_logits, logits))
 
   def _similarity(self, scored: Scored, draw: Draw) -> tf.Tensor:
@@ -150,11 +151,8 @@ class Terms:
     return tf.reduce_mean(penalties.similarity(images, other_images, scored.latents, latents))
 
   def _misreading(self, features: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    logits = tf.cast(self.pair.class_logits(features, training=True), tf.float32)
+    logits = self.pair.class_logits(features, training=True)
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-
-  def _logits(self, features: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    return tf.cast(self.pair.logits(features, labels, training=True), tf.float32)
 
 
 def wrong_labels(labels: tf.Tensor, pair: Pair, draw: Draw) -> tf.Tensor:
