@@ -20,8 +20,6 @@ from pipeline.generator import Generator
 from serving.anomaly import Detector, features_of
 from serving.replay import ANOMALY_SAMPLES
 
-# Split of pipeline.ingest.normal_classes, whose package would bring in every source of images.
-_ANOMALOUS = 'anomalous'
 _NORMAL_ABOVE = 0.01  # share of normal images that the threshold takes for anomalous
 _NUM_SAMPLES = 8  # of normal images, and as many anomalous ones
 _HELD_OUT = 10  # one in as many images of data without a test split
@@ -119,8 +117,8 @@ def record(detector: Detector, ingest: pathlib.Path, output: pathlib.Path) -> di
   """
   normal = Judged.by(detector, _measured(ingest))
   pixels = normal.pixels[:0]
-  if _ANOMALOUS in dataset.load_info(ingest).splits:
-    pixels, _ = dataset.load_split(ingest, _ANOMALOUS)
+  if dataset.ANOMALOUS in dataset.load_info(ingest).splits:
+    pixels, _ = dataset.load_split(ingest, dataset.ANOMALOUS)
   anomalous = Judged.by(detector, pixels)
   threshold = float(np.quantile(normal.scores, 1 - _NORMAL_ABOVE))
   is_measured = len(anomalous.scores) > 0
