@@ -26,7 +26,7 @@ def parse(argv: Sequence[str]) -> tuple[RunConfig, Invocation]:
       _define(field, flag_values)
   try:
     rest = flag_values(['pipeline.run', *flagfile.expand(argv)])[1:]
-  except flags.Error as error:
+  except (flags.Error, ValueError) as error:  # the latter of --noNAME=VALUE
     raise errors.ConfigError(f'{error} (command line). See --help for every flag.') from error
   if rest:
     raise errors.ConfigError(

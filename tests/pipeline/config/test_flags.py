@@ -20,6 +20,7 @@ def test_every_flag_has_help_and_a_default_that_passes_its_own_check():
   [
     ('--no_such_flag=1', 'no_such_flag'),
     ('--batch_size=many', 'batch_size=many'),
+    ('--nospectral_norm=1', 'nospectral_norm=1 does not take an argument'),
     ('--batch_size=0', '--batch_size=0 .TrainConfig. is too small. Choose 1 or more'),
     ('--r1_gamma=nan', 'is not a finite number'),
     ('--generator_learning_rate=inf', 'is not a finite number'),
