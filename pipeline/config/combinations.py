@@ -1,9 +1,11 @@
 """Settings that make no sense together, each with the reason and the way out."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from pipeline import errors
+from pipeline.config import idle
 
 if TYPE_CHECKING:
   from pipeline.config.export import ExportSavedModelConfig, ExportTfliteConfig
@@ -30,7 +32,7 @@ def check_train(config: 'TrainConfig') -> None:
   Raises:
     ConfigError: the first reason found.
   """
-  for reason in _reasons(config):
+  for reason in chain(_reasons(config), idle.in_train(config)):
     raise errors.ConfigError(f'{reason} (TrainConfig)')
 
 
@@ -49,10 +51,10 @@ def check_export_saved_model(config: 'ExportSavedModelConfig') -> None:
 
 
 def check_export(config: 'ExportTfliteConfig') -> None:
-  """Refuses a compression that does not suit the quantisation.
+  """Refuses a compression that does not suit the quantisation, and settings of one that is off.
 
   Raises:
-    ConfigError: it does not.
+    ConfigError: the first reason found.
   """
   if config.compression != 'none' and config.quantization not in _COMPRESSIBLE:
     raise errors.ConfigError(
@@ -60,6 +62,8 @@ def check_export(config: 'ExportTfliteConfig') -> None:
       f' (ExportTfliteConfig) {_COMPRESSION_CONFLICTS[config.quantization]}.'
       f' Choose --quantization={" or ".join(_COMPRESSIBLE)}.'
     )
+  for reason in idle.in_export(config):
+    raise errors.ConfigError(f'{reason} (ExportTfliteConfig)')
 
 
 def _reasons(c: 'TrainConfig') -> Iterator[str]:
@@ -134,8 +138,6 @@ def _reasons(c: 'TrainConfig') -> Iterator[str]:
       f'--profile_steps={c.profile_steps} ends after --train_steps={c.train_steps}. Choose earlier'
       ' steps.'
     )
-  if c.instance_noise_steps and not c.instance_noise:
-    yield '--instance_noise_steps without --instance_noise does nothing. Set both, or neither.'
   if c.upsampling != 'depth_to_space' and c.network != 'residual':
     yield (
       f'--upsampling={c.upsampling} is a choice of --network=residual; {c.network} has its own way.'

@@ -5,7 +5,7 @@ import tf_keras
 
 from pipeline import errors, networks
 from pipeline.config import combinations
-from pipeline.config.export import ExportSavedModelConfig
+from pipeline.config.export import ExportSavedModelConfig, ExportTfliteConfig
 from pipeline.config.train import LOSSES as LOSS_NAMES
 from pipeline.config.train import NETWORKS, TrainConfig
 from pipeline.networks import ModelSpec
@@ -28,7 +28,6 @@ REFUSED = [
   ({'augment': 'ada', 'loss': 'relativistic'}, 'means nothing'),
   ({'discriminator_warmup_steps': 10, 'train_steps': 10}, 'leaves no step'),
   ({'profile_steps': '5:11', 'train_steps': 10}, 'ends after --train_steps=10'),
-  ({'instance_noise_steps': 10}, 'does nothing'),
   ({'upsampling': 'antialiased'}, 'has its own way'),
   ({'network': 'dcgan', 'generator_width': 0.5}, 'those of its recipe'),
   ({'augment_operations': 'translation,flip'}, "'flip', which is not known"),
@@ -47,6 +46,29 @@ ACCEPTED = [
   {'network': 'residual', 'generator_width': 2.0},
   {'profile_steps': '5:10', 'train_steps': 10},
 ]
+IDLE = [
+  ({'penalty_every_steps': 4}, {'r1_gamma': 0.0}),
+  ({'auxiliary_weight': 2.0}, {'conditioning': 'projection'}),
+  ({'instance_noise_steps': 10}, {}),
+  ({'augment_operations': 'cutout'}, {}),
+  ({'ada_target': 0.5}, {'augment': 'diffaugment'}),
+  ({'ada_ramp_images': 1e6}, {'augment': 'diffaugment'}),
+  ({'rmsprop_decay': 0.99}, {}),
+  ({'clip_networks': 'discriminator'}, {}),
+  ({'on_collapse': 'stop'}, {'min_spread_ratio': 0.0, 'min_class_entropy_ratio': 0.0}),
+  ({'collapse_grace_steps': 10}, {'min_spread_ratio': 0.0, 'min_class_entropy_ratio': 0.0}),
+]
+AT_WORK = [
+  {'penalty_every_steps': 4},
+  {'penalty_every_steps': 4, 'r1_gamma': 0.0, 'dragan_weight': 1.0},
+  {'auxiliary_weight': 2.0, 'conditioning': 'auxiliary'},
+  {'instance_noise_steps': 10, 'instance_noise': 0.1},
+  {'augment_operations': 'cutout', 'augment': 'diffaugment'},
+  {'ada_target': 0.5, 'ada_ramp_images': 1e6, 'augment': 'ada'},
+  {'rmsprop_decay': 0.99, 'optimizer': 'rmsprop'},
+  {'clip_networks': 'discriminator', 'clip_value': 0.1},
+  {'on_collapse': 'stop', 'collapse_grace_steps': 10, 'min_spread_ratio': 0.0},
+]
 
 
 @pytest.mark.parametrize(('settings', 'reason'), REFUSED)
@@ -56,7 +78,26 @@ def test_refused(settings, reason):
   assert '\n' not in str(caught.value)
 
 
-@pytest.mark.parametrize('settings', ACCEPTED, ids=str)
+@pytest.mark.parametrize(('idle', 'others'), IDLE)
+def test_a_setting_that_does_nothing_is_refused(idle, others):
+  TrainConfig(**others)
+  [name] = idle
+  with pytest.raises(errors.ConfigError, match=f'--{name}=.* does nothing without') as caught:
+    TrainConfig(**idle, **others)
+  assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+  ('idle', 'at_work'), [({'sparsity': 0.5}, 'prune'), ({'num_clusters': 8}, 'cluster')]
+)
+def test_a_setting_of_another_compression_is_refused(idle, at_work):
+  ExportTfliteConfig(**idle, compression=at_work)
+  for compression in {'none', 'prune', 'cluster'} - {at_work}:
+    with pytest.raises(errors.ConfigError, match=f'without --compression={at_work}'):
+      ExportTfliteConfig(**idle, compression=compression)
+
+
+@pytest.mark.parametrize('settings', ACCEPTED + AT_WORK, ids=str)
 def test_accepted(settings):
   TrainConfig(**settings)
 

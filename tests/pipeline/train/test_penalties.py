@@ -36,9 +36,7 @@ def pair():
 
 def learned(pair, **settings):
   """Gradients of the discriminator's weights."""
-  config = TrainConfig(
-    network='mlp', latent_size=2, batch_size=BATCH, penalty_every_steps=1, **settings
-  )
+  config = TrainConfig(network='mlp', latent_size=2, batch_size=BATCH, **settings)
   labels, update = tf.zeros([BATCH], tf.int32), tf.constant(1, tf.int64)
   step = GradientStep(pair, config, (None, None))
   return step(PIXELS, labels, update, tf.constant(0), tf.constant(0.0))[1]
@@ -83,7 +81,7 @@ def test_a_penalty_teaches_its_gradient_times_its_weight(pair, setting, points, 
   weights = [weight.numpy().astype(np.float64) for weight in pair.discriminator.trainable_variables]
   expected = differences(lambda w: WEIGHT * penalty(gradient_norms(w, flat)).mean(), weights)
   without = learned(pair, r1_gamma=0.0)
-  found = learned(pair, **{'r1_gamma': 0.0} | {setting: WEIGHT})
+  found = learned(pair, **{'r1_gamma': 0.0, 'penalty_every_steps': 1} | {setting: WEIGHT})
   for more, plain, wanted in zip(found, without, expected, strict=True):
     np.testing.assert_allclose(more - plain, wanted, rtol=1e-3, atol=1e-5)
   assert max(np.abs(wanted).max() for wanted in expected) > 0.1
