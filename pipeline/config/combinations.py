@@ -15,6 +15,7 @@ _OPERATIONS = ('translation', 'cutout', 'color')
 _WITH_TARGET = ('non_saturating', 'minimax', 'least_squares')
 _CENTRED = ('non_saturating', 'minimax', 'hinge')  # a logit's sign says real or generated
 _WITH_BATCH_NORM = ('dcgan64',)  # in the discriminator
+_NORMALISING_VECTORS = ('digits', 'dcgan', 'dcgan_bn')  # over the batch, in the generator
 _OF_ANY_WIDTH = ('digits', 'residual')
 _MAX_RECORDS_OF_FOUR = 250  # a signature
 _COMPRESSIBLE = ('ptq', 'dynamic')
@@ -103,11 +104,22 @@ def _reasons(c: 'TrainConfig') -> Iterator[str]:
       f'--spectral_norm does nothing to kernels whose results --network={c.network} normalises'
       ' anyway. Leave it out, or use another network.'
     )
-  if c.minibatch != 'none' and c.batch_size == 1:
+  is_alone = c.batch_size <= max(c.num_devices, 1)  # an image, on its device
+  if c.minibatch != 'none' and is_alone:
     yield (
-      f'--minibatch={c.minibatch} has no other image to compare with in --batch_size=1. Choose a'
-      ' larger batch, or --minibatch=none.'
+      f'--minibatch={c.minibatch} has no other image to compare with in --batch_size='
+      f'{c.batch_size}. Choose a larger batch, or --minibatch=none.'
     )
+  if c.network in _NORMALISING_VECTORS and is_alone:
+    yield (
+      f'--network={c.network} normalises over the batch, which makes the image of every latent the'
+      f' same in --batch_size={c.batch_size}. Choose a larger batch.'
+    )
+  for network in ('generator', 'discriminator'):
+    if not getattr(c, f'{network}_learning_rate'):
+      yield f'--{network}_learning_rate=0 teaches the {network} nothing. Choose a rate above 0.'
+  if -1 < c.dropout < 0:
+    yield f"--dropout={c.dropout} is no rate. Choose 0 or more, or -1, the network's own."
   if c.label_smoothing and c.loss not in _WITH_TARGET:
     yield (
       f'--label_smoothing has no target to smooth in --loss={c.loss}. Use'

@@ -115,7 +115,7 @@ class TrainConfig(Checked):
     'Augmentations, separated by commas; color does nothing to grey images.',
   )
   ada_target: float = setting(
-    0.6, "Mean sign of real images' logits that --augment=ada aims at.", min=-1, max=1
+    0.6, "Mean sign of real images' logits that --augment=ada aims at.", min=-1, max=0.99
   )
   ada_ramp_images: float = setting(
     500_000.0, 'Images in which the probability of --augment=ada could go from 0 to 1.', min=1

@@ -22,6 +22,12 @@ REFUSED = [
   ({'network': 'dcgan64'}, 'no image has a gradient of its own'),
   ({'network': 'dcgan64', 'r1_gamma': 0.0, 'spectral_norm': True}, 'dcgan64 normalises'),
   ({'minibatch': 'stddev', 'batch_size': 1}, 'no other image'),
+  ({'minibatch': 'stddev', 'batch_size': 2, 'num_devices': 2}, 'no other image'),
+  ({'batch_size': 1}, 'the image of every latent the same'),
+  ({'batch_size': 2, 'num_devices': 2}, 'the image of every latent the same'),
+  ({'generator_learning_rate': 0.0}, 'teaches the generator nothing'),
+  ({'discriminator_learning_rate': 0.0}, 'teaches the discriminator nothing'),
+  ({'dropout': -0.5}, 'is no rate'),
   ({'conditioning': 'auxiliary', 'auxiliary_weight': 0.0}, 'teaches nobody the labels'),
   ({'label_smoothing': 0.1}, 'no target to smooth in --loss=hinge'),
   ({'mismatch_weight': 0.1, 'conditioning': 'auxiliary'}, 'it does not'),
@@ -39,6 +45,7 @@ ACCEPTED = [
   {'loss': 'wasserstein', 'r1_gamma': 0.0, 'clip_weights': 0.01},
   {'loss': 'wasserstein', 'r1_gamma': 0.0, 'spectral_norm': True},
   {'network': 'dcgan64', 'r1_gamma': 0.0},
+  {'network': 'residual', 'batch_size': 1},
   {'label_smoothing': 0.1, 'loss': 'least_squares'},
   {'mismatch_weight': 0.1, 'conditioning': 'projection'},
   {'augment': 'ada', 'loss': 'non_saturating'},
@@ -109,16 +116,24 @@ def test_names_are_those_of_the_tables():
   )
 
 
-def test_discriminators_that_normalise_batches_are_known():
-  found = []
+def batch_norms(model):
+  layers = model._flatten_layers()
+  return [layer for layer in layers if isinstance(layer, tf_keras.layers.BatchNormalization)]
+
+
+def test_networks_that_normalise_are_known():
+  in_discriminator, of_vectors = [], []
   for network in NETWORKS:
     spec = ModelSpec(
       network=network, latent_size=4, num_classes=0, class_names=(), image_shape=(32, 32, 1)
     )
-    layers = networks.build(spec).discriminator._flatten_layers()
-    if any(isinstance(layer, tf_keras.layers.BatchNormalization) for layer in layers):
-      found.append(network)
-  assert tuple(found) == combinations._WITH_BATCH_NORM
+    pair = networks.build(spec)
+    if batch_norms(pair.discriminator):
+      in_discriminator.append(network)
+    if any(layer.input_spec.ndim == 2 for layer in batch_norms(pair.generator)):
+      of_vectors.append(network)
+  assert tuple(in_discriminator) == combinations._WITH_BATCH_NORM
+  assert tuple(of_vectors) == combinations._NORMALISING_VECTORS
 
 
 def test_a_fourth_signature_leaves_room_for_fewer_warmup_records():
