@@ -85,6 +85,11 @@ class IngestConfig(Checked):
         f'--dataset={self.dataset} (IngestConfig) needs local files.'
         ' Name their folder with --data_dir.'
       )
+    if self.dataset == 'mnist_sample' and self.data_dir:
+      raise errors.ConfigError(
+        f'--data_dir={self.data_dir} (IngestConfig) is not read by --dataset=mnist_sample, which is'
+        ' packaged. Say what the folder holds, such as --dataset=mnist or image_folder.'
+      )
 
   @property
   def normal_class_names(self) -> tuple[str, ...]:

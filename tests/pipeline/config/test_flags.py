@@ -27,6 +27,7 @@ def test_every_flag_has_help_and_a_default_that_passes_its_own_check():
     ('--profile_steps=20:10', 'Write it as 100:120'),
     ('--xla=maybe', 'Choose one of: auto, on, off'),
     ('--num_channels=2', 'Choose 1 or 3'),
+    ('--data_dir=digits', 'is not read by --dataset=mnist_sample'),
     ('--dataset=image_folder', 'Name their folder with --data_dir'),
     ('--model_name=../up', 'Use letters, digits'),
     ('--quantization=int4', 'Choose one of: ptq, qat, dynamic, float16, none'),
