@@ -125,10 +125,11 @@ def _reasons(c: 'TrainConfig') -> Iterator[str]:
       f'--label_smoothing has no target to smooth in --loss={c.loss}. Use'
       f' --label_smoothing=0, or one of: {", ".join(_WITH_TARGET)}.'
     )
-  if c.mismatch_weight and c.conditioning in ('none', 'auxiliary'):
+  if c.mismatch_weight and (c.conditioning == 'auxiliary' or not c.may_use_labels):
     yield (
-      f'--mismatch_weight needs a discriminator that sees the label; with --conditioning='
-      f'{c.conditioning} it does not. Use --mismatch_weight=0, or --conditioning=projection.'
+      f'--mismatch_weight needs a discriminator that sees the label; that of --network={c.network}'
+      f' with --conditioning={c.conditioning} does not. Use --mismatch_weight=0, or'
+      ' --conditioning=projection.'
     )
   if c.conditioning == 'auxiliary' and not c.auxiliary_weight:
     yield (

@@ -7,6 +7,7 @@ import json
 import typing
 from typing import Any
 
+from pipeline.config import between_stages
 from pipeline.config.evaluate import EvaluateConfig
 from pipeline.config.export import ExportSavedModelConfig, ExportTfliteConfig
 from pipeline.config.golden import GoldenConfig
@@ -32,6 +33,9 @@ class RunConfig:
   validate: ValidateConfig = ValidateConfig()
   push: PushConfig = PushConfig()
   report: ReportConfig = ReportConfig()
+
+  def __post_init__(self) -> None:
+    between_stages.check(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from pipeline.config import combinations
 from pipeline.config.settings import Checked, seed_setting, setting
 
 NETWORKS = ('digits', 'residual', 'mlp', 'dcgan', 'dcgan64', 'dcgan_deconv4', 'dcgan_bn')
+USING_LABELS = ('digits', 'residual')  # by themselves
 LOSSES = (
   'non_saturating',
   'minimax',
@@ -262,6 +263,13 @@ class TrainConfig(Checked):
   def penalises_gradients(self) -> bool:
     """Whether the discriminator's gradient at images is penalised."""
     return any((self.r1_gamma, self.r2_gamma, self.wgan_gp_weight, self.dragan_weight))
+
+  @property
+  def may_use_labels(self) -> bool:
+    """Whether the networks take the labels of labelled data."""
+    if self.conditioning == 'auto':
+      return self.network in USING_LABELS
+    return self.conditioning != 'none'
 
   @property
   def batches_per_step(self) -> int:

@@ -36,7 +36,7 @@ def test_labels_are_used_as_the_network_does_by_itself_or_as_asked():
   ('settings', 'num_classes', 'message'),
   [
     ({'conditioning': 'projection'}, 0, '--conditioning=projection .* needs labels'),
-    ({'mismatch_weight': 0.1, 'network': 'mlp'}, 3, '--mismatch_weight=0.1 .* needs labels'),
+    ({'mismatch_weight': 0.1}, 0, '--mismatch_weight=0.1 .* needs labels'),
     ({'augment': 'diffaugment', 'augment_operations': 'color'}, 3, 'leaves the grey images of'),
   ],
 )
