@@ -134,6 +134,44 @@ def test_weights_are_those_of_the_table(network):
 
 
 @pytest.mark.parametrize(
+  ('way', 'head'),
+  [
+    ('per_class', (128 + 1) * 10),
+    ('embedding', (128 + 10 + 1) * 128 + 128 + 1),
+    ('projection', 128 + 1 + 10 * 128),
+    ('auxiliary', (128 + 1) * (1 + 10)),
+  ],
+)
+def test_weights_of_each_way_to_use_labels(way, head):
+  pair = networks.build(spec('mlp', num_classes=10, conditioning=way))
+  embedding = 10 * 10
+  generator = embedding + (100 + 10 + 1) * 128 + (128 + 1) * 784
+  assert pair.generator.count_params() == generator
+  assert pair.discriminator.count_params() == (784 + 1) * 128 + head
+
+
+@pytest.mark.parametrize(('upsampling', 'maps'), [('depth_to_space', 4), ('antialiased', 1)])
+def test_weights_of_the_residual_pair(upsampling, maps):
+  pair = networks.build(spec('residual', (32, 32, 3), upsampling=upsampling))
+  steps = [(256, 128), (128, 64), (64, 32)]
+  assert pair.generator.count_params() == (
+    (100 + 1) * 4 * 4 * 256
+    + sum(batch_norm(wide) + 3 * 3 * wide * maps * narrow for wide, narrow in steps)
+    + sum(batch_norm(narrow) + 3 * 3 * narrow * narrow for _, narrow in steps)
+    + sum(wide * narrow for wide, narrow in steps)
+    + batch_norm(32)
+    + (3 * 3 * 32 + 1) * 3
+  )
+  assert pair.discriminator.count_params() == (
+    (3 * 3 * 3 + 1) * 32
+    + sum((3 * 3 * narrow + 1) * wide + (3 * 3 * wide + 1) * wide for wide, narrow in steps)
+    + sum(narrow * wide for wide, narrow in steps)
+    + 4 * 4 * 256
+    + 1
+  )
+
+
+@pytest.mark.parametrize(
   ('multiple', 'deep', 'shallow'), [(1, 96, 48), (2, 192, 96), (0.7, 64, 32), (0.125, 16, 8)]
 )
 def test_the_width_of_the_generator_is_that_of_its_hidden_layers(multiple, deep, shallow):
@@ -149,8 +187,14 @@ def test_the_width_of_the_generator_is_that_of_its_hidden_layers(multiple, deep,
     + batch_norm(shallow)
     + (3 * 3 * shallow + 1) * 4
   )
-  narrow = networks.build(spec('digits')).discriminator.count_params()
-  assert pair.discriminator.count_params() == narrow
+  assert pair.discriminator.count_params() == (
+    (4 * 4 * 1 + 1) * 48
+    + (4 * 4 * 48 + 1) * 96
+    + (3 * 3 * 96 + 1) * 128
+    + (3 * 3 * 128 + 1) * 128
+    + 5 * 5 * 128
+    + 1
+  )
 
 
 @pytest.mark.parametrize('way', ['none', 'embedding', 'projection'])

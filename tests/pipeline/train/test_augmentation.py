@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline.config.train import TrainConfig
-from pipeline.train import augmentation
+from pipeline.train import augmentation, random
 from pipeline.train.random import Draw
 from pipeline.train.views import Views
 
@@ -66,6 +66,21 @@ def test_colour_leaves_the_order_of_brightness_and_grey_images():
   after = augmentation.color(tf.constant(before), KEY).numpy()
   for one, changed in zip(before.mean(axis=-1), after.mean(axis=-1), strict=True):
     np.testing.assert_array_equal(np.argsort(one, axis=None), np.argsort(changed, axis=None))
+
+
+def test_colour_is_brightness_then_saturation_then_contrast():
+  x = images().numpy()
+  ranges = ((-0.5, 0.5), (0.0, 2.0), (0.5, 1.5))
+  brightness, saturation, contrast = (
+    random.uniform([len(x), 1, 1, 1], key, *bounds).numpy()
+    for key, bounds in zip(random.split(KEY, 3), ranges, strict=True)
+  )
+  bright = x + brightness
+  grey = bright.mean(axis=-1, keepdims=True)
+  saturated = grey + saturation * (bright - grey)
+  mean = saturated.mean(axis=(1, 2, 3), keepdims=True)
+  expected = mean + contrast * (saturated - mean)
+  np.testing.assert_allclose(augmentation.color(tf.constant(x), KEY), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize('name', augmentation.OPERATIONS)

@@ -89,6 +89,8 @@ def test_half_of_the_average_remains_after_one_half_life():
 
 def test_the_average_ramps_up_and_can_be_off():
   assert float(ema_decay(tf.constant(64.0), 64, 1000.0)) < 1e-3
+  ramped = 0.05 * 4000  # the half-life at 4,000 images
+  assert math.isclose(ema_decay(tf.constant(4e3), 50, 1000.0), 0.5 ** (50 / ramped), rel_tol=1e-5)
   assert float(ema_decay(tf.constant(1e9), 64, 0.0)) == 0
 
 
