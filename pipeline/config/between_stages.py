@@ -61,12 +61,13 @@ def _of_labels(ingest: 'IngestConfig', train: 'TrainConfig') -> Iterator[str]:
 
 def _of_gates(run: 'RunConfig') -> Iterator[str]:
   where, asks_labels = _why_unlabelled(run.ingest), run.train.may_use_labels
+  way = f'--network={run.train.network} --conditioning={run.train.conditioning}'
   anomaly_steps = run.export_saved_model.anomaly_steps
   if run.evaluate.min_label_agreement and (where or not asks_labels):
     yield (
       f'--min_label_agreement={run.evaluate.min_label_agreement} (EvaluateConfig) needs a generator'
-      f' that takes labels, and {where or "--network=" + run.train.network} has none. Set it to 0,'
-      ' and use --max_frechet_ratio; or use --conditioning=projection.'
+      f' that takes labels, which one of {where or way} does not. Set it to 0, and use'
+      ' --max_frechet_ratio.'
     )
   if anomaly_steps and asks_labels and not where and run.ingest.dataset in _WITH_LABELS:
     yield (

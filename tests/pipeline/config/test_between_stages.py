@@ -20,8 +20,11 @@ ANOMALY = ('--anomaly_steps=10', '--min_anomaly_auroc=0.9')
     (['--normal_classes=0', '--conditioning=projection'], 'which --normal_classes=0 leaves out'),
     (['--normal_classes=0', '--mismatch_weight=0.1'], 'which --normal_classes=0 leaves out'),
     (['--dataset=celeba', '--data_dir=x', '--mismatch_weight=1'], 'which --dataset=celeba leaves'),
-    (['--min_label_agreement=0.9', UNLABELLED], '--network=dcgan has none'),
-    (['--min_label_agreement=0.9', '--normal_classes=0'], '--normal_classes=0 has none'),
+    (
+      ['--min_label_agreement=0.9', UNLABELLED],
+      'one of --network=dcgan --conditioning=auto does not',
+    ),
+    (['--min_label_agreement=0.9', '--normal_classes=0'], 'one of --normal_classes=0 does not'),
     (['--anomaly_steps=10'], 'needs a generator without labels'),
     (['--min_anomaly_auroc=0.9'], 'measures what --anomaly_steps fits'),
     ([*ANOMALY, '--conditioning=none'], 'not of --normal_classes'),
