@@ -33,7 +33,7 @@ def check_train(config: 'TrainConfig') -> None:
   Raises:
     ConfigError: the first reason found.
   """
-  for reason in chain(_reasons(config), idle.in_train(config)):
+  for reason in chain(_reasons(config), idle.reasons(config)):
     raise errors.ConfigError(f'{reason} (TrainConfig)')
 
 
@@ -63,7 +63,7 @@ def check_export(config: 'ExportTfliteConfig') -> None:
       f' (ExportTfliteConfig) {_COMPRESSION_CONFLICTS[config.quantization]}.'
       f' Choose --quantization={" or ".join(_COMPRESSIBLE)}.'
     )
-  for reason in idle.in_export(config):
+  for reason in idle.reasons(config):
     raise errors.ConfigError(f'{reason} (ExportTfliteConfig)')
 
 

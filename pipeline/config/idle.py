@@ -5,7 +5,7 @@ follows. Nor is the fine-tuning of INT8, which costs nothing to leave in.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _GUARD = _Needs(
   '--min_spread_ratio or --min_class_entropy_ratio',
   lambda c: c.min_spread_ratio or c.min_class_entropy_ratio,
 )
-_TRAIN = {
+_NEEDS = {
   'penalty_every_steps': _Needs(
     'a gradient penalty, such as --r1_gamma=1', lambda c: c.penalises_gradients
   ),
@@ -39,28 +39,17 @@ _TRAIN = {
   'clip_networks': _Needs('--clip_norm or --clip_value', lambda c: c.clip_norm or c.clip_value),
   'on_collapse': _GUARD,
   'collapse_grace_steps': _GUARD,
-}
-_EXPORT = {
   'sparsity': _Needs('--compression=prune', lambda c: c.compression == 'prune'),
   'num_clusters': _Needs('--compression=cluster', lambda c: c.compression == 'cluster'),
 }
 
 
-def in_train(config: 'TrainConfig') -> Iterator[str]:
+def reasons(config: 'TrainConfig | ExportTfliteConfig') -> Iterator[str]:
   """Why each idle setting should go, and how."""
-  return _reasons(config, _TRAIN)
-
-
-def in_export(config: 'ExportTfliteConfig') -> Iterator[str]:
-  """Likewise."""
-  return _reasons(config, _EXPORT)
-
-
-def _reasons(config: Any, table: Mapping[str, _Needs]) -> Iterator[str]:
   for field in dataclasses.fields(config):
-    value = getattr(config, field.name)
-    if value != field.default and field.name in table and not table[field.name].is_on(config):
+    value, needs = getattr(config, field.name), _NEEDS.get(field.name)
+    if needs and value != field.default and not needs.is_on(config):
       yield (
-        f'--{field.name}={value} does nothing without {table[field.name].what}. Set both, or'
+        f'--{field.name}={value} does nothing without {needs.what}. Set both, or'
         f' --{field.name}={field.default}.'
       )
