@@ -47,6 +47,7 @@ def test_compression_is_refused_where_it_would_break_a_promise(quantization):
     parse([f'--quantization={quantization}', '--compression=prune'])
 
 
+@hypothesis.settings(deadline=None, derandomize=True)
 @hypothesis.given(st.text(max_size=40))
 def test_any_argument_parses_or_is_a_config_error(text):
   try:
