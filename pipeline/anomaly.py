@@ -15,6 +15,7 @@ import tf_keras
 from pipeline import dataset, encoding, errors
 from pipeline.anomaly_record import JSON_FILE, auroc
 from pipeline.config.export import ExportSavedModelConfig
+from pipeline.config.ingest import ANOMALOUS
 from pipeline.console import Console
 from pipeline.generator import Generator
 from serving.anomaly import Detector, features_of
@@ -117,8 +118,8 @@ def record(detector: Detector, ingest: pathlib.Path, output: pathlib.Path) -> di
   """
   normal = Judged.by(detector, _measured(ingest))
   pixels = normal.pixels[:0]
-  if dataset.ANOMALOUS in dataset.load_info(ingest).splits:
-    pixels, _ = dataset.load_split(ingest, dataset.ANOMALOUS)
+  if ANOMALOUS in dataset.load_info(ingest).splits:
+    pixels, _ = dataset.load_split(ingest, ANOMALOUS)
   anomalous = Judged.by(detector, pixels)
   threshold = float(np.quantile(normal.scores, 1 - _NORMAL_ABOVE))
   is_measured = len(anomalous.scores) > 0

@@ -17,7 +17,6 @@ import numpy as np
 
 from pipeline import errors, shard_file
 
-ANOMALOUS = 'anomalous'  # the split of all that is not of --normal_classes
 _MEND = shard_file.MEND
 
 

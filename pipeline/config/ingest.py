@@ -19,6 +19,7 @@ DATASETS = (
   'idx',
   'tfrecord',
 )
+ANOMALOUS = 'anomalous'  # the split of all that is not of normal_classes
 _LOCAL_DATASETS = ('image_folder', 'celeba', 'npz', 'idx', 'tfrecord')  # nothing to download
 
 

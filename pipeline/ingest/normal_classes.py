@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline import dataset, errors
+from pipeline import errors
+from pipeline.config.ingest import ANOMALOUS
 from pipeline.ingest.source import Block, Decoded, Source
 
 
@@ -66,7 +67,7 @@ def separate(source: Source, normal: Sequence[str]) -> Source:
     split: tuple(OfClasses(block=block, labels=kept, reports_bad=True) for block in blocks)
     for split, blocks in source.splits.items()
   }
-  splits[dataset.ANOMALOUS] = tuple(
+  splits[ANOMALOUS] = tuple(
     OfClasses(block=block, labels=others, reports_bad=False)
     for blocks in source.splits.values()
     for block in blocks

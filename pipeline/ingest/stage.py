@@ -9,8 +9,8 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline import dataset, errors
-from pipeline.config.ingest import IngestConfig
+from pipeline import errors
+from pipeline.config.ingest import ANOMALOUS, IngestConfig
 from pipeline.console import Console
 from pipeline.ingest import sources
 from pipeline.ingest.source import Source
@@ -38,7 +38,7 @@ def ingest(
   source = sources.open_source(config)
   counts = {split: sum(b.num_records for b in blocks) for split, blocks in source.splits.items()}
   num_shards = _num_shards(config.num_shards, counts)
-  counts.pop(dataset.ANOMALOUS, None)  # the same records again
+  counts.pop(ANOMALOUS, None)  # the same records again
   console.log(
     f'dataset={source.name} '
     + ' '.join(f'{split}={n}' for split, n in counts.items())
