@@ -13,10 +13,15 @@ from pipeline import errors
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE_S = 5.0  # with a call into C++, which Python can't leave
+_PAUSE_S = 0.01  # for a finalizer to be left
 
 
 class _Stop(BaseException):
   """Passes through code that catches every `Exception`, as TensorFlow's tracing does."""
+
+  def __init__(self, number: int) -> None:
+    super().__init__(_said(number))
+    self.number = number
 
 
 @contextlib.contextmanager
@@ -29,10 +34,10 @@ def handled_by_raising() -> Iterator[None]:
 
   def stop(number: int, _: FrameType | None) -> None:
     received.append(_said(number))
-    raise _Stop(received[-1])
+    raise _Stop(number)
 
   try:
-    with _watched(received) as wakeup, _handlers(stop, wakeup):
+    with _watched(received) as wakeup, _handlers(stop, wakeup), _sent_again_if_lost():
       yield
   except _Stop as error:
     raise errors.Interrupted(str(error)) from error
@@ -43,6 +48,29 @@ def handled_by_raising() -> Iterator[None]:
 def _said(number: int) -> str:
   name = signal.Signals(number).name
   return f'stopped by {name}. Finished stages are kept; the same command goes on.'
+
+
+@contextlib.contextmanager
+def _sent_again_if_lost() -> Iterator[None]:
+  """Python ignores what is raised in a finalizer or in the callback of a weak reference."""
+  hook, again = sys.unraisablehook, threading.Timer(0, print)
+
+  def lost(unraisable: 'sys.UnraisableHookArgs') -> None:
+    nonlocal again
+    if not isinstance(unraisable.exc_value, _Stop):
+      return hook(unraisable)
+    whom = threading.main_thread().ident, unraisable.exc_value.number
+    again = threading.Timer(_PAUSE_S, signal.pthread_kill, whom)
+    again.start()
+
+  sys.unraisablehook = lost
+  try:
+    yield
+  finally:
+    sys.unraisablehook = hook
+    again.cancel()
+    if again.ident:
+      again.join()
 
 
 @contextlib.contextmanager
@@ -61,12 +89,14 @@ def _end_if_stuck(reader: int, received: list[str]) -> None:
   """Ends the process if a signal is not handled in time; returns when the body has ended."""
   while (number := os.read(reader, 1)) and number[0] not in _SIGNALS:
     pass
-  os.close(reader)
   if number:
     time.sleep(_PATIENCE_S)
     if not received:
       print(f'{errors.Interrupted.__name__}: {_said(number[0])}', file=sys.stderr, flush=True)
       os._exit(errors.Interrupted.exit_code)
+  while os.read(reader, 1):  # a pipe that nobody reads would be an error to Python
+    pass
+  os.close(reader)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import tensorflow as tf
@@ -52,6 +53,35 @@ def test_code_that_catches_exceptions_is_left_at_once():
   assert not went_on
 
 
+class Finalized:
+  def __del__(self):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0)  # the handler has run
+
+
+def test_a_signal_in_a_finalizer_is_not_lost(capsys):
+  before = sys.unraisablehook
+  went_on = []
+
+  def work() -> None:
+    Finalized()
+    time.sleep(100)
+    went_on.append(True)
+
+  with pytest.raises(errors.Interrupted) as raised, signals.handled_by_raising():
+    work()
+  assert str(raised.value) == SAID
+  assert not went_on
+  assert capsys.readouterr().err == ''
+  assert sys.unraisablehook is before
+
+
+def test_a_signal_in_the_last_finalizer_ends_the_body_alone():
+  for _ in range(20):
+    with pytest.raises(errors.Interrupted), signals.handled_by_raising():
+      Finalized()
+
+
 def program(body):
   """Runs code that sends itself SIGTERM; gives its exit code and what it wrote to stderr."""
   script = (
@@ -74,6 +104,17 @@ def test_a_call_that_python_can_not_leave_ends_the_process():
 def test_work_that_saves_first_has_the_time_it_takes():
   body = 'os.kill(os.getpid(), signal.SIGTERM); time.sleep(1); raise SystemExit(7)'
   assert program(body) == (7, '')
+
+
+def test_a_second_signal_is_no_error():
+  def work() -> None:
+    for _ in range(2):
+      with contextlib.suppress(BaseException):
+        os.kill(os.getpid(), signal.SIGTERM)
+      time.sleep(0.2)  # who watches has read the first
+
+  with pytest.raises(errors.Interrupted), signals.handled_by_raising():
+    work()
 
 
 def test_a_request_is_for_the_body_to_heed():
