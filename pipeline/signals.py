@@ -53,24 +53,23 @@ def _said(number: int) -> str:
 @contextlib.contextmanager
 def _sent_again_if_lost() -> Iterator[None]:
   """Python ignores what is raised in a finalizer or in the callback of a weak reference."""
-  hook, again = sys.unraisablehook, threading.Timer(0, print)
+  hook, timers = sys.unraisablehook, list[threading.Timer]()
 
   def lost(unraisable: 'sys.UnraisableHookArgs') -> None:
-    nonlocal again
     if not isinstance(unraisable.exc_value, _Stop):
       return hook(unraisable)
     whom = threading.main_thread().ident, unraisable.exc_value.number
-    again = threading.Timer(_PAUSE_S, signal.pthread_kill, whom)
-    again.start()
+    timers.append(threading.Timer(_PAUSE_S, signal.pthread_kill, whom))
+    timers[-1].start()
 
   sys.unraisablehook = lost
   try:
     yield
   finally:
     sys.unraisablehook = hook
-    again.cancel()
-    if again.ident:
-      again.join()
+    for timer in timers:
+      timer.cancel()
+      timer.join()
 
 
 @contextlib.contextmanager

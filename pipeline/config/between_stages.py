@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pipeline import errors
+from pipeline.config.ingest import LOCAL_DATASETS, IngestConfig
 
 if TYPE_CHECKING:
-  from pipeline.config.ingest import IngestConfig
   from pipeline.config.run import RunConfig
   from pipeline.config.train import TrainConfig
 
 SIZE_MULTIPLES = {'mlp': 1, 'dcgan64': 16}  # of height and width; of other networks 4
 _WITHOUT_LABELS = ('celeba',)
-_WITH_LABELS = ('mnist_sample', 'mnist', 'fashion_mnist', 'kmnist', 'cifar10', 'cifar100')
 
 
 def check(run: 'RunConfig') -> None:
@@ -34,7 +33,7 @@ def _reasons(run: 'RunConfig') -> Iterator[str]:
   yield from _of_gates(run)
 
 
-def _of_images(ingest: 'IngestConfig', train: 'TrainConfig') -> Iterator[str]:
+def _of_images(ingest: IngestConfig, train: 'TrainConfig') -> Iterator[str]:
   multiple = SIZE_MULTIPLES.get(train.network, 4)
   if ingest.image_size % multiple:
     yield (
@@ -48,7 +47,7 @@ def _of_images(ingest: 'IngestConfig', train: 'TrainConfig') -> Iterator[str]:
     )
 
 
-def _of_labels(ingest: 'IngestConfig', train: 'TrainConfig') -> Iterator[str]:
+def _of_labels(ingest: IngestConfig, train: 'TrainConfig') -> Iterator[str]:
   where = _why_unlabelled(ingest)
   asked = train.conditioning not in ('auto', 'none')
   if where and (asked or train.mismatch_weight):
@@ -69,7 +68,8 @@ def _of_gates(run: 'RunConfig') -> Iterator[str]:
       f' that takes labels, which one of {where or way} does not. Set it to 0, and use'
       ' --max_frechet_ratio.'
     )
-  if anomaly_steps and asks_labels and not where and run.ingest.dataset in _WITH_LABELS:
+  is_published = run.ingest.dataset not in LOCAL_DATASETS  # and has classes
+  if anomaly_steps and asks_labels and not where and is_published:
     yield (
       f'--anomaly_steps={anomaly_steps} (ExportSavedModelConfig) needs a generator without labels.'
       ' Name --normal_classes, or use --conditioning=none.'
@@ -82,7 +82,7 @@ def _of_gates(run: 'RunConfig') -> Iterator[str]:
     )
 
 
-def _why_unlabelled(ingest: 'IngestConfig') -> str:
+def _why_unlabelled(ingest: IngestConfig) -> str:
   """The setting after which no image has a label; empty if the data decides."""
   if ingest.normal_class_names:
     return f'--normal_classes={ingest.normal_classes}'

@@ -20,7 +20,7 @@ DATASETS = (
   'tfrecord',
 )
 ANOMALOUS = 'anomalous'  # the split of all that is not of normal_classes
-_LOCAL_DATASETS = ('image_folder', 'celeba', 'npz', 'idx', 'tfrecord')  # nothing to download
+LOCAL_DATASETS = ('image_folder', 'celeba', 'npz', 'idx', 'tfrecord')  # nothing to download
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class IngestConfig(Checked):
       raise errors.ConfigError(
         '--num_channels=2 (IngestConfig) is neither grey nor colour. Choose 1 or 3.'
       )
-    if self.dataset in _LOCAL_DATASETS and not self.data_dir:
+    if self.dataset in LOCAL_DATASETS and not self.data_dir:
       raise errors.ConfigError(
         f'--dataset={self.dataset} (IngestConfig) needs local files.'
         ' Name their folder with --data_dir.'
