@@ -28,6 +28,7 @@ REFUSED = [
   ({'generator_learning_rate': 0.0}, 'teaches the generator nothing'),
   ({'discriminator_learning_rate': 0.0}, 'teaches the discriminator nothing'),
   ({'dropout': -0.5}, 'is no rate'),
+  ({'augment': 'ada', 'ada_target': 1.0}, '--ada_target=1.0 '),
   ({'conditioning': 'auxiliary', 'auxiliary_weight': 0.0}, 'teaches nobody the labels'),
   ({'label_smoothing': 0.1}, 'no target to smooth in --loss=hinge'),
   ({'mismatch_weight': 0.1, 'conditioning': 'auxiliary'}, 'sees the label; .*=auxiliary does not'),
