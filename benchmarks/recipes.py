@@ -40,7 +40,8 @@ The systems that forgeline reproduces, each a flagfile:
     python -m pipeline.run --flagfile=configs/recipes/mlp.flags
 
 `--data_dir=MNIST` reads local IDX files instead of downloading; `--train_steps=1000` is a quick
-look. Every flag of `python -m pipeline.run --help` can be added: a later value wins.
+look (for `dcgan_deconv4_warmup` with `--discriminator_warmup_steps=200`). Every flag of `python -m
+pipeline.run --help` can be added: a later value wins.
 
 This table was written by `python -m benchmarks.recipes --runs=runs --mnist_dir=MNIST`; `prod` is
 `configs/prod.flags`. *Steps* are those of the run / those of the flagfile. *Time* is the training

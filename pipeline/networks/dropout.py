@@ -5,6 +5,12 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+_ALGORITHM = 'philox'  # the same bits on every device, with XLA and without
+
+
+def _fold_in(key: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
+  return tf.random.fold_in(key, tf.cast(number, tf.int32), alg=_ALGORITHM)
+
 
 def _random_key(shape: tf.TensorShape, dtype: tf.DType, **kwargs: Any) -> tf.Tensor:
   return tf.random.uniform(shape, 0, 2**31 - 1, dtype)
@@ -43,13 +49,13 @@ class Dropout(tf_keras.layers.Layer):
       return inputs
     context = tf.distribute.get_replica_context()
     replica = context.replica_id_in_sync_group if context else 0
-    key = tf.random.fold_in(tf.convert_to_tensor(self.key), tf.cast(replica, tf.int32))
-    key = tf.random.fold_in(key, tf.cast(self.calls, tf.int32))
+    key = _fold_in(tf.convert_to_tensor(self.key), replica)
+    key = _fold_in(key, self.calls)
     self.calls.assign_add(1)
     # A byte an element: 256 levels of the rate are fine enough and four times as fast to draw.
     threshold = round(self.rate * 256)
     words = tf.random.stateless_uniform(
-      [tf.size(inputs) // 4 + 1], key, None, None, tf.int32, alg='philox'
+      [tf.size(inputs) // 4 + 1], key, None, None, tf.int32, alg=_ALGORITHM
     )
     draws = tf.reshape(tf.bitcast(words, tf.uint8), [-1])[: tf.size(inputs)]
     kept = tf.reshape(draws >= tf.cast(threshold, tf.uint8), tf.shape(inputs))
