@@ -47,8 +47,7 @@ class Kept:
   @property
   def spec(self) -> ModelSpec:
     """Of the networks."""
-    lists = {name: tuple(self.model[name]) for name in ('class_names', 'image_shape')}
-    return ModelSpec(**self.model | lists)
+    return ModelSpec.of(self.model)
 
   def steps_to(self, distance: float) -> int | None:
     """Steps of the first snapshot that was as near as `distance`; None if none was."""

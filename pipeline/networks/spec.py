@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+from typing import Any
 
 from pipeline import errors
 
@@ -33,6 +34,12 @@ class ModelSpec:
     path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + '\n', encoding='utf-8')
 
   @classmethod
+  def of(cls, values: dict[str, Any]) -> 'ModelSpec':
+    """From its fields as JSON has them."""
+    lists = {name: tuple(values[name]) for name in ('class_names', 'image_shape')}
+    return cls(**values | lists)
+
+  @classmethod
   def load(cls, path: pathlib.Path) -> 'ModelSpec':
     """Reads what `save` wrote.
 
@@ -40,10 +47,7 @@ class ModelSpec:
       ArtifactError: the file is missing or holds something else.
     """
     try:
-      values = json.loads(path.read_text(encoding='utf-8'))
-      values['class_names'] = tuple(values['class_names'])
-      values['image_shape'] = tuple(values['image_shape'])
-      return cls(**values)
+      return cls.of(json.loads(path.read_text(encoding='utf-8')))
     except (OSError, ValueError, TypeError, KeyError) as error:
       raise errors.ArtifactError(
         f'{path} is not a model description ({error}). Run the train stage again.'
