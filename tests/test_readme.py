@@ -45,8 +45,18 @@ def test_a_command_of_the_readme_resolves(arguments: str):
 
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_to_files(page: pathlib.Path):
+def test_links_lead_to_files_and_headings(page: pathlib.Path):
   text = re.sub('```.*?```', '', page.read_text(encoding='utf-8'), flags=re.DOTALL)
-  links = re.findall(r'\]\(([^)#]+)\)|<img src="(.+?)"', text)
-  files = [''.join(link) for link in links if not ''.join(link).startswith('https:')]
-  assert [file for file in files if not (page.parent / file).exists()] == []
+  links = [''.join(link) for link in re.findall(r'\]\(([^)]+)\)|<img src="(.+?)"', text)]
+  for link in links:
+    if not link.startswith('https:'):
+      file, _, anchor = link.partition('#')
+      target = page.parent / file if file else page
+      assert target.exists(), link
+      assert not anchor or anchor in anchors(target), link
+
+
+def anchors(page: pathlib.Path) -> list[str]:
+  """What GitHub calls the headings of a page."""
+  headings = re.findall('^#+ (.+)$', page.read_text(encoding='utf-8'), re.MULTILINE)
+  return [re.sub(r'[^\w -]', '', heading).lower().replace(' ', '-') for heading in headings]
