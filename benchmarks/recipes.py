@@ -43,13 +43,17 @@ The systems that forgeline reproduces, each a flagfile:
 look (for `dcgan_deconv4_warmup` with `--discriminator_warmup_steps=200`). Every flag of `python -m
 pipeline.run --help` can be added: a later value wins.
 
+Which to take: `prod` for digits; for colour pictures of your own `cifar10` (32x32, in classes) or
+`faces64`, with `--dataset=image_folder --data_dir=FOLDER`. The others are there to compare with.
+
 This table was written by `python -m benchmarks.recipes --runs=runs --mnist_dir=MNIST`; `prod` is
 `configs/prod.flags`. *Steps* are those of the run / those of the flagfile. *Time* is the training
 alone on two cores, in {policy}: the steps times a step's time, all measured in one go. The *Frechet
-distance* is of the chosen snapshot, in units of the real-against-real floor. *To tutorial's* is the
-training time until a snapshot came as near as the best one of `dcgan`. *Read* is the share of
-10,000 images that an independent classifier reads with a confidence over 0.9, *agree* the share
-read as the digit asked for, *rarest* the share of the rarest class among the classes read.
+distance* is of the chosen snapshot, in units of the real-against-real floor; the flagfiles tell the
+distance itself. *To tutorial's* is the training time until a snapshot came as near as the best one
+of `dcgan`. *Read* is the share of 10,000 images that an independent classifier reads with a
+confidence over 0.9, *agree* the share read as the digit asked for, *rarest* the share of the rarest
+class among the classes read.
 
 | recipe | images | steps | ms a step | time | Frechet | to tutorial's | read | agree | rarest |
 |---|---|---|---|---|---|---|---|---|---|
