@@ -54,7 +54,13 @@ class IngestConfig(Checked):
     ' of all others become the split anomalous, by which --anomaly_steps is measured. Empty is'
     ' every class, with labels.',
   )
-  image_size: int = setting(28, 'Height and width of the stored images, in pixels.', min=8, max=256)
+  image_size: int = setting(
+    28,
+    'Height and width of the stored images, in pixels; others are cut to their centre square and'
+    ' resized. A multiple of 4, for dcgan64 of 16.',
+    min=8,
+    max=256,
+  )
   num_channels: int = setting(1, 'Colour channels of the stored images: 1 or 3.', min=1, max=3)
   num_shards: int = setting(4, 'TFRecord files of the training split.', min=1, max=4096)
   max_bad_fraction: float = setting(
