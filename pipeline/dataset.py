@@ -48,7 +48,7 @@ class DatasetInfo:
   image_shape: tuple[int, int, int]  # H, W, C
   num_classes: int  # 0 without labels
   class_names: tuple[str, ...]
-  splits: Mapping[str, SplitInfo]  # 'train', and 'test' if the source has it
+  splits: Mapping[str, SplitInfo]  # 'train'; 'test' if the source has it; perhaps 'anomalous'
   quarantined: int
   source: Mapping[str, Any]
 
@@ -76,7 +76,7 @@ def load_split(
 
   Args:
     ingest_dir: what the ingest stage wrote.
-    split: 'train' or 'test'.
+    split: 'train', 'test' or 'anomalous'.
     wanted: positions of the images to return; None is all. Only shards that hold some are read.
 
   Returns:
