@@ -1,8 +1,9 @@
 """Spectral normalisation: layers whose kernel is divided by its largest singular value.
 
-Source: Miyato et al. 2018, arXiv:1802.05957, with one power iteration a step. The iteration is a
-call of its own, `iterate`, so that a step which scores real and generated images uses one value for
-both, and so that scoring changes nothing. Legend: M outputs, N inputs of the kernel as a matrix.
+Source: Miyato et al. 2018, arXiv:1802.05957, algorithm 1: one power iteration for each update. The
+iteration is a call of its own, `iterate`, so that an update which scores real and generated images
+uses one value for both, and so that scoring changes nothing. Legend: M outputs, N inputs of the
+kernel as a matrix.
 """
 
 from typing import Any

@@ -115,8 +115,6 @@ class TrainLoop:
       Metrics of the last update, and its values of `health_names`.
     """
     state, config = self._state, self._config
-    for layer in spectral.layers(state.pair.discriminator):
-      layer.iterate()
     learners = [DISCRIMINATOR] * (config.discriminator_updates - 1)
     learners += [GENERATOR] * (config.generator_updates - 1)
     size = config.accumulate_batches
@@ -158,6 +156,9 @@ class TrainLoop:
   def _update(self, batches: list[Batch], learners: tuple[bool, bool], first: int) -> Metrics:
     """One update of the learners from the mean gradients of some batches."""
     state, config = self._state, self._config
+    if learners[1]:
+      for layer in spectral.layers(state.pair.discriminator):
+        layer.iterate()
     number = state.step * config.batches_per_step + first
     strength = tf.convert_to_tensor(state.augment_probability)
     update = functools.partial(self._replica_update, learners)

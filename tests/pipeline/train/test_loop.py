@@ -146,7 +146,7 @@ def test_clipping_bounds_the_gradients_of_the_networks_named(setting, bound):
   assert max(free) > 5e-4 * 0.9
 
 
-def test_spectral_normalisation_iterates_once_a_step():
+def test_spectral_normalisation_iterates_with_each_update_of_the_discriminator():
   spec = ModelSpec(
     network='mlp',
     latent_size=4,
@@ -159,10 +159,11 @@ def test_spectral_normalisation_iterates_once_a_step():
   config = TrainConfig(latent_size=4, network='mlp', spectral_norm=True)
   expected = TrainState.create(spec, config, 'float32')
   layers = spectral.layers(expected.pair.discriminator)
-  for _ in range(3):
+  for _ in range(3 * 2):
     for layer in layers:
       layer.iterate()
-  state, *_ = trained(3, spec, discriminator_updates=2, **settings)
+  settings |= {'discriminator_updates': 2, 'discriminator_warmup_steps': 2, 'generator_updates': 2}
+  state, *_ = trained(3, spec, **settings)
   found = spectral.layers(state.pair.discriminator)
   assert len(found) == len(layers) == 2
   for layer, wanted in zip(found, layers, strict=True):
