@@ -223,13 +223,14 @@ class TrainLoop:
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
   def _adapt(self, real_sign: tf.Tensor) -> None:
+    """Follows the overfitting, once there is a generator that learns to be told from."""
     config, probability = self._config, self._state.augment_probability
-    probability.assign(
-      augmentation.adapted(
-        tf.convert_to_tensor(probability),
-        real_sign,
-        config.ada_target,
-        config.images_per_step,
-        config.ada_ramp_images,
-      )
+    adapted = augmentation.adapted(
+      tf.convert_to_tensor(probability),
+      real_sign,
+      config.ada_target,
+      config.images_per_step,
+      config.ada_ramp_images,
     )
+    is_warm = self._state.step > config.discriminator_warmup_steps
+    probability.assign(tf.where(is_warm, adapted, probability))

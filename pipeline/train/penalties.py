@@ -72,15 +72,16 @@ def similarity(
 ) -> tf.Tensor:
   """How little images of two latents differ for the latents' own difference: mode seeking.
 
-  Source: Mao et al. 2019, arXiv:1903.05628, eq. 3, inverted as in its authors' code.
+  Source: Mao et al. 2019, arXiv:1903.05628, eq. 3; the batch's means, inverted, as in its authors'
+  code: one pair that happens to be alike does not outweigh all others.
 
   Args:
     images: [B, H, W, C] of `latents`, [B, Z].
     other_images: the same labels from `other_latents`.
 
   Returns:
-    [B] float32, > 0. Multiply by a weight; the generator minimises it.
+    Scalar float32, > 0. Multiply by a weight; the generator minimises it.
   """
-  image_distance = tf.reduce_mean(tf.abs(images - other_images), axis=[1, 2, 3])
-  latent_distance = tf.reduce_mean(tf.abs(latents - other_latents), axis=1)
+  image_distance = tf.reduce_mean(tf.abs(images - other_images))
+  latent_distance = tf.reduce_mean(tf.abs(latents - other_latents))
   return latent_distance / (image_distance + 1e-5)

@@ -148,7 +148,7 @@ class Terms:
     latents = random.normal(tf.shape(scored.latents), draw.key(random.OTHER_LATENTS))
     others = self.pair.generate(latents, scored.labels, training=True)
     images, other_images = (tf.cast(x, tf.float32) for x in (scored.generated, others))
-    return tf.reduce_mean(penalties.similarity(images, other_images, scored.latents, latents))
+    return penalties.similarity(images, other_images, scored.latents, latents)
 
   def _misreading(self, features: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     logits = self.pair.class_logits(features, training=True)

@@ -218,6 +218,13 @@ def test_the_adaptive_probability_is_part_of_the_state():
   assert float(always.augment_probability) == 1
 
 
+def test_the_adaptive_probability_waits_for_the_generator():
+  settings = {'augment': 'ada', 'ada_ramp_images': 8000, 'ada_target': -1.0}
+  settings |= {'discriminator_learning_rate': 0.05, 'loss': 'minimax'}
+  state, *_ = trained(20, discriminator_warmup_steps=19, **settings)
+  np.testing.assert_allclose(float(state.augment_probability), 8 / 8000, rtol=1e-5)
+
+
 def test_a_mirrored_pair_takes_every_kind_of_update():
   cpu = tf.config.list_logical_devices('CPU')
   strategy = tf.distribute.MirroredStrategy([cpu[0].name])

@@ -58,12 +58,12 @@ def test_points_around_keep_to_half_a_standard_deviation():
   np.testing.assert_allclose(np.quantile(furthest, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.1)
 
 
-def test_similarity_is_low_where_images_differ_more_than_their_latents():
+def test_similarity_is_the_latents_difference_over_that_of_the_images():
   latents, others = tf.zeros([2, 3]), tf.ones([2, 3])
   images = tf.zeros([2, 2, 2, 1])
   change = tf.reshape([0.5, 2.0], [2, 1, 1, 1])
   found = penalties.similarity(images, images + change, latents, others)
-  np.testing.assert_allclose(found, [2, 0.5], rtol=1e-4)
+  np.testing.assert_allclose(found, 1 / 1.25, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
