@@ -4,6 +4,16 @@ Every message is one line that says what (with the value), where, and how to men
 Anything else that escapes is a defect of forgeline: it keeps its traceback and exits with 1.
 """
 
+import unicodedata
+
+
+def one_line(text: str) -> str:
+  """Text whose line breaks and control characters, as names of files may hold, are escaped."""
+  return ''.join(
+    c.encode('unicode_escape').decode() if unicodedata.category(c) in ('Cc', 'Zl', 'Zp') else c
+    for c in text
+  )
+
 
 class ForgelineError(Exception):
   """Base of every expected failure; `exit_code` is the process's exit status."""

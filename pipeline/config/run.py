@@ -20,7 +20,7 @@ from pipeline.config.validate import ValidateConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RunConfig:
+class RunConfig(Checked):
   """One run: its folder and the configuration of each stage."""
 
   run_dir: str = setting('runs/run', 'Folder of the run; holds one model and all that led to it.')
@@ -35,6 +35,7 @@ class RunConfig:
   report: ReportConfig = ReportConfig()
 
   def __post_init__(self) -> None:
+    super().__post_init__()
     between_stages.check(self)
 
 

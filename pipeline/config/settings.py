@@ -50,6 +50,11 @@ def _check(owner: str, item: 'dataclasses.Field[Any]', value: Any) -> None:
   where = f'--{item.name}={value} ({owner})'
   if choices is not None and value not in choices:
     raise errors.ConfigError(f'{where} is not known. Choose one of: {", ".join(choices)}.')
+  if isinstance(value, str) and not _fits_a_line(value):
+    raise errors.ConfigError(
+      f'{where} has a line break, or bytes that are not UTF-8, which no flagfile keeps.'
+      ' Rename what it names.'
+    )
   if isinstance(value, (int, float)) and not isinstance(value, bool):
     if not math.isfinite(value):
       raise errors.ConfigError(f'{where} is not a finite number. Give one.')
@@ -57,3 +62,12 @@ def _check(owner: str, item: 'dataclasses.Field[Any]', value: Any) -> None:
       raise errors.ConfigError(f'{where} is too small. Choose {low} or more.')
     if high is not None and value > high:
       raise errors.ConfigError(f'{where} is too large. Choose {high} or less.')
+
+
+def _fits_a_line(text: str) -> bool:
+  """A run writes its settings to a flagfile, to be replayed."""
+  try:
+    text.encode()
+  except UnicodeEncodeError:
+    return False
+  return text.splitlines() in ([], [text])

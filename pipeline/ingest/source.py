@@ -89,8 +89,9 @@ def unreadable(path: pathlib.Path, error: OSError) -> errors.DataError:
 
 
 def readable(name: str) -> str:
-  """A file name as proper text: bytes that are not UTF-8 become \\x escapes."""
-  return name.encode(errors='surrogateescape').decode(errors='backslashreplace')
+  """A file name as proper text: control characters and bytes that are not UTF-8 are escaped."""
+  text = name.encode(errors='surrogateescape').decode(errors='backslashreplace')
+  return errors.one_line(text)
 
 
 def sha256_of_files(root: pathlib.Path, names: list[str]) -> str:
