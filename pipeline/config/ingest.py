@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import unicodedata
 
 from pipeline import errors
 from pipeline.config.settings import Checked, seed_setting, setting
@@ -101,7 +102,8 @@ class IngestConfig(Checked):
   @property
   def normal_class_names(self) -> tuple[str, ...]:
     """`normal_classes`, one by one."""
-    return tuple(name for text in self.normal_classes.split(',') if (name := text.strip()))
+    text = unicodedata.normalize('NFC', self.normal_classes)
+    return tuple(name for part in text.split(',') if (name := part.strip()))
 
   @property
   def data_path(self) -> pathlib.Path:

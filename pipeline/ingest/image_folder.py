@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 import stat
+import unicodedata
 from collections.abc import Iterator
 
 import numpy as np
@@ -24,6 +25,7 @@ from pipeline.ingest.source import (
 _SUFFIXES = ('.png', '.jpg', '.jpeg')
 _SPLITS = ('train', 'test')
 _OTHER_SPLITS = ('val', 'valid', 'validation')  # unused; named in an error, not taken for classes
+_ARCHIVER_FOLDER = '__MACOSX'  # what macOS puts into a .zip file beside the pictures
 _FILES_PER_BLOCK = 64
 _MAX_FILE_BYTES = 1 << 27  # beyond this it is no picture to train on
 
@@ -77,12 +79,12 @@ def open_source(config: IngestConfig) -> Source:
   """Describes the folder `config.data_dir`.
 
   Layouts: `class/picture`, or `picture` without classes; either may stand under `train/` and
-  `test/`. Class folders may hold folders. Hidden files, and files that are not called .png, .jpg
-  or .jpeg, are passed over.
+  `test/`, in capitals or not. Class folders may hold folders. Hidden files, and files that are not
+  called .png, .jpg or .jpeg, are passed over.
 
   Raises:
-    DataError: no folder, no images, images beside class folders, a class that only `test/` has,
-      a linked folder.
+    DataError: no folder, no images, images beside class folders, a class without images or that
+      only `test/` has, a linked folder.
   """
   return open_folder(_root(config), name='image_folder', test_only=bool(config.normal_classes))
 
@@ -136,7 +138,9 @@ class _File:
 
 
 def _class_of(file: _File) -> str | None:
-  return file.below_split[0] if len(file.below_split) > 1 else None
+  if len(file.below_split) == 1:
+    return None
+  return unicodedata.normalize('NFC', file.below_split[0])  # macOS takes names to pieces: e and ´
 
 
 def _root(config: IngestConfig) -> pathlib.Path:
@@ -156,23 +160,41 @@ def _find_splits(root: pathlib.Path, test_only: bool) -> dict[str, list[_File]]:
         f'{folders[split]} (--data_dir) holds no images.'
         ' Put .png, .jpg or .jpeg files there, a subfolder for each class.'
       )
+    _check_every_class(folders[split], files)
   _check_classes(root, found, test_only)
   return found
 
 
+def _check_every_class(folder: pathlib.Path, files: list[_File]) -> None:
+  """A class folder in which nothing counts as an image would vanish without a word."""
+  held = {file.below_split[0] for file in files if len(file.below_split) > 1}
+  for path in _subfolders(folder) if held else []:
+    if path.name not in held:
+      raise errors.DataError(
+        f'{path} holds no images. Put .png, .jpg or .jpeg files there, or remove the folder.'
+      )
+
+
 def _split_folders(root: pathlib.Path) -> dict[str, pathlib.Path]:
   """The folder of each split: train/ and test/ if there, else the root is all training data."""
-  here = {path.name for path in root.iterdir() if not path.name.startswith('.') and path.is_dir()}
-  others = here - {'train'}
+  folders = _subfolders(root)
+  here = {path.name.lower(): path for path in folders}
+  others = here.keys() - {'train'}
   if 'train' not in here or (others and not others & {'test', *_OTHER_SPLITS}):
     return {'train': root}  # a class may well be called train: then its company is other classes
-  strays = sorted(here.difference(_SPLITS)) + sorted(p.name for p in root.iterdir() if _is_image(p))
+  splits = {split: here[split] for split in _SPLITS if split in here}
+  strays = [path.name for path in folders if path not in splits.values()]
+  strays += sorted(path.name for path in root.iterdir() if _is_image(path))
   if strays:
     raise errors.DataError(
       f'{root} (--data_dir) has train/ beside {strays[0]!r}.'
       ' Keep train/ and test/ only, or only class folders.'
     )
-  return {split: root / split for split in _SPLITS if split in here}
+  return splits
+
+
+def _subfolders(folder: pathlib.Path) -> list[pathlib.Path]:
+  return sorted(path for path in folder.iterdir() if not _is_hidden(path.name) and path.is_dir())
 
 
 def _check_classes(root: pathlib.Path, found: dict[str, list[_File]], test_only: bool) -> None:
@@ -200,21 +222,30 @@ def _find(root: pathlib.Path, folder: pathlib.Path) -> list[_File]:
 
 
 def _walk(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+  _check_is_no_link(folder)
   for where, subfolders, names in os.walk(folder, onerror=_raise_unreadable):
-    subfolders[:] = [name for name in subfolders if not name.startswith('.')]
+    subfolders[:] = [name for name in subfolders if not _is_hidden(name)]
     here = pathlib.Path(where)
     for name in subfolders:
-      if (here / name).is_symlink():  # may leave the folder, or lead in a circle
-        raise errors.DataError(
-          f'{here / name} is a link to a folder, which is not followed.'
-          ' Put the folder itself there, or remove the link.'
-        )
+      _check_is_no_link(here / name)
     yield from (here / name for name in names if _is_image(here / name))
 
 
+def _check_is_no_link(folder: pathlib.Path) -> None:
+  if folder.is_symlink():  # may leave the root, or lead in a circle
+    raise errors.DataError(
+      f'{folder} is a link to a folder, which is not followed.'
+      ' Put the folder itself there, or remove the link.'
+    )
+
+
+def _is_hidden(name: str) -> bool:
+  return name.startswith('.') or name == _ARCHIVER_FOLDER
+
+
 def _is_image(path: pathlib.Path) -> bool:
-  name = path.name.lower()
-  return not name.startswith('.') and name.endswith(_SUFFIXES) and not path.is_dir()
+  name = path.name
+  return not _is_hidden(name) and name.lower().endswith(_SUFFIXES) and not path.is_dir()
 
 
 def _raise_unreadable(error: OSError) -> None:
@@ -239,7 +270,7 @@ def _blocks(
 
 
 def _read(root: pathlib.Path, name: str) -> bytes:
-  path = (root / name).resolve(strict=True)
+  path = pathlib.Path(os.path.realpath(root / name, strict=True))  # in a circle: OSError
   if not path.is_relative_to(root):
     raise pixels.DecodeError('a link that leaves the folder is not followed')
   status = path.stat()

@@ -65,6 +65,32 @@ def test_a_class_may_be_called_train(tmp_path):
   assert image_folder.open_source(_config(tmp_path)).class_names == ('plane', 'train')
 
 
+@pytest.mark.parametrize('names', [('Train', 'Test'), ('TRAIN', 'test')])
+def test_split_folders_in_capitals(tmp_path, names):
+  train, test = names
+  _fill(tmp_path, f'{train}/cat/a.png', f'{train}/dog/b.png', f'{test}/dog/c.png')
+  assert image_folder.open_source(_config(tmp_path)).class_names == ('cat', 'dog')
+  assert _decode(tmp_path, 'test').keys == (f'{test}/dog/c.png',)
+
+
+def test_one_class_however_its_accents_are_stored(tmp_path):
+  whole, pieces = 'caf\u00e9', 'cafe\u0301'  # Linux, macOS
+  _fill(tmp_path, f'train/{whole}/a.png', f'train/{pieces}/b.png', f'test/{pieces}/c.png')
+  assert image_folder.open_source(_config(tmp_path)).class_names == (whole,)
+  assert _decode(tmp_path).labels.tolist() == [0, 0]
+
+
+def test_what_an_archiver_adds_is_passed_over(tmp_path):
+  _fill(tmp_path, 'train/cat/a.png', 'train/cat/__MACOSX/b.png', '__MACOSX/train/cat/c.png')
+  assert image_folder.open_source(_config(tmp_path)).class_names == ('cat',)
+  assert _decode(tmp_path).keys == ('train/cat/a.png',)
+
+
+def test_control_characters_in_names_are_escaped(tmp_path):
+  _fill(tmp_path, 'new\nline \x1b[31m/a.png')
+  assert image_folder.open_source(_config(tmp_path)).class_names == ('new\\nline \\x1b[31m',)
+
+
 def test_mixed_sizes_are_resized(tmp_path):
   write_image(tmp_path / 'a.png', np.full((40, 30), 9, np.uint8))
   write_image(tmp_path / 'b.png', np.full((5, 7, 3), 9, np.uint8))
@@ -89,6 +115,7 @@ def test_bad_files_come_with_their_reason(tmp_path):
   (folder / 'empty.png').touch()
   (folder / 'leaves.png').symlink_to(outside)
   (folder / 'dangling.png').symlink_to(folder / 'none')
+  (folder / 'circle.png').symlink_to('circle.png')
   os.mkfifo(folder / 'pipe.png')
   (folder / 'stays.png').symlink_to('good.png')
   decoded = _decode(folder)
@@ -99,6 +126,7 @@ def test_bad_files_come_with_their_reason(tmp_path):
     'empty.png': 'the file is empty',
     'leaves.png': 'a link that leaves the folder is not followed',
     'dangling.png': 'unreadable: No such file or directory',
+    'circle.png': 'unreadable: Too many levels of symbolic links',
     'pipe.png': 'not a regular file',
   }
   payloads = {record.key: record.payload for record in decoded.bad}
@@ -121,7 +149,7 @@ def test_large_bad_files_are_not_kept(tmp_path):
 
 
 def test_digest_follows_names_and_contents(tmp_path):
-  _fill(tmp_path, 'cat/a.png', 'dog/b.png')
+  _fill(tmp_path, 'cat/a.png', 'cat/z.png', 'dog/b.png')
   digests = {image_folder.source_digest(_config(tmp_path))}
   assert image_folder.open_source(_config(tmp_path)).fingerprint in digests
   (tmp_path / 'cat' / 'a.png').rename(tmp_path / 'dog' / 'a.png')
@@ -136,6 +164,17 @@ def _link_folder(folder):
   (folder / 'dog').symlink_to(folder / 'cat')
 
 
+def _link_split(folder):
+  _fill(folder, 'train/cat/a.png')
+  (folder / 'test').symlink_to('train')
+
+
+def _leave_a_class_empty(folder):
+  _fill(folder, 'cat/a.png')
+  (folder / 'dog').mkdir()
+  (folder / 'dog' / 'a.webp').touch()
+
+
 @pytest.mark.parametrize(
   ('fill', 'message'),
   [
@@ -148,7 +187,10 @@ def _link_folder(folder):
     (lambda f: _fill(f, 'train/cat/a.png', 'test/b.png'), 'Give both the same class folders'),
     (lambda f: _fill(f, 'train/a.png', 'val/b.png'), "train/ beside 'val'"),
     (lambda f: _fill(f, 'train/a.png', 'test/b.png', 'c.png'), "train/ beside 'c.png'"),
+    (lambda f: _fill(f, 'train/a.png', 'Train/b.png'), "train/ beside '[Tt]rain'"),
     (_link_folder, 'dog is a link to a folder'),
+    (_link_split, 'test is a link to a folder'),
+    (_leave_a_class_empty, 'dog holds no images. Put .* there, or remove the folder'),
   ],
 )
 def test_bad_input_is_one_clear_line(tmp_path, fill, message):
