@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import errors
-from pipeline.config.ingest import IngestConfig
+from pipeline.config.ingest import ANOMALOUS, IngestConfig
 from pipeline.ingest import labels as labels_lib
 from pipeline.ingest import pixels, tfrecord
 from pipeline.ingest.example import ExampleError, decode_example
@@ -89,7 +89,8 @@ def open_source(config: IngestConfig) -> Source:
 
   Files are called *.tfrecord, *.tfrecords or *.tfrec, perhaps with -00000-of-00001 after it. One
   whose name begins with test or val, or holds it after - _ or ., belongs to the test split, unless
-  it begins with train; all others are the training split.
+  it begins with train. One whose name begins with anomalous, as this stage writes them, stays a
+  split of its own. All others are the training split.
 
   Examples hold `image/encoded` or `image`: a PNG or JPEG, or H x W x C raw bytes, with H, W and C
   in the features height, width and channels (also image/height and so on) or, for the shards that
@@ -97,15 +98,27 @@ def open_source(config: IngestConfig) -> Source:
   missing in all. The training labels 0, 1, 2, … are the classes, or those of dataset.json.
 
   Raises:
-    DataError: no such files; files whose records can't be told apart; labels outside the classes.
+    DataError: no such files; files whose records can't be told apart; labels outside the classes,
+      or that are no integers.
   """
   root = _root(config)
   splits = _find(root)
   fingerprint = source_digest(config)
   description = _describe(root)
   read = {split: [_scan(path) for path in paths] for split, paths in splits.items()}
+  for split, files in read.items():
+    if not any(file.num_records for file in files):  # some may be empty: a shard that got no record
+      raise errors.DataError(
+        f'{root} (--data_dir): {files[0].path.name}, of the {split} split, holds no records.'
+        ' Remove it, or give a file with some.'
+      )
   labels = {split: np.concatenate([f.labels for f in files]) for split, files in read.items()}
   is_labelled = bool(labels['train'].size)
+  odd = [file.odd_label for file in read['train'] if file.odd_label]
+  if odd and not is_labelled:  # to go on without classes would be another data set than was meant
+    raise errors.DataError(
+      f'{root} (--data_dir): the label of {odd[0]} is no integer. Store labels as int64_list.'
+    )
   class_names = description.class_names if description else ()
   class_names = (class_names or labels_lib.names(labels['train'])) if is_labelled else ()
   if is_labelled:
@@ -144,6 +157,7 @@ class _File:
   offsets: tuple[int, ...]  # of every _RECORDS_PER_BLOCK-th record
   num_records: int
   labels: np.ndarray  # int64, of the records that have one
+  odd_label: str  # the first record whose label is no integer; '' if there is none
 
 
 def _root(config: IngestConfig) -> pathlib.Path:
@@ -155,12 +169,11 @@ def _root(config: IngestConfig) -> pathlib.Path:
 
 def _find(root: pathlib.Path) -> dict[str, list[pathlib.Path]]:
   """The files by split."""
-  splits: dict[str, list[pathlib.Path]] = {'train': [], 'test': []}
+  splits: dict[str, list[pathlib.Path]] = {'train': [], 'test': [], ANOMALOUS: []}
   for path in sorted(root.iterdir()):
     name = path.name.lower()
     if not name.startswith('.') and _SUFFIX.search(name) and path.is_file():
-      is_test = _TEST.search(name) and not name.startswith('train')
-      splits['test' if is_test else 'train'].append(path)
+      splits[_split_of(name)].append(path)
   if not splits['train']:
     held = f', only {splits["test"][0].name} of the test split' if splits['test'] else ''
     raise errors.DataError(
@@ -168,6 +181,12 @@ def _find(root: pathlib.Path) -> dict[str, list[pathlib.Path]]:
       ' Put .tfrecord files there, with names that begin with train.'
     )
   return {split: paths for split, paths in splits.items() if paths}
+
+
+def _split_of(name: str) -> str:
+  if name.startswith(ANOMALOUS):
+    return ANOMALOUS
+  return 'test' if _TEST.search(name) and not name.startswith('train') else 'train'
 
 
 def _describe(root: pathlib.Path) -> _Description | None:
@@ -183,7 +202,7 @@ def _describe(root: pathlib.Path) -> _Description | None:
       image_shape=(height, width, channels), class_names=tuple(map(str, values['class_names']))
     )
     missing = [name for name in shards if not (root / name).is_file()]
-  except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+  except Exception as error:  # it may be anybody's: nested without end, or of infinite sides
     raise errors.DataError(
       f'{path} does not describe the shards beside it ({type(error).__name__}: {error}).'
       ' Take it from the run that wrote them, or remove it.'
@@ -197,20 +216,22 @@ def _describe(root: pathlib.Path) -> _Description | None:
 
 def _scan(path: pathlib.Path) -> _File:
   """Goes through a file once: where its records are, and the labels of those that are whole."""
-  offsets, labels, num_records = [], [], 0
+  offsets, labels, num_records, odd_label = [], [], 0, ''
   for record in _records(path, 0, None):
     if num_records % _RECORDS_PER_BLOCK == 0:
       offsets.append(record.offset)
     num_records += 1
     with contextlib.suppress(_BadRecordError, ExampleError):  # quarantined when it is decoded
-      labels += _values(_features(record), _LABELS, int)[:1]
-  if not num_records:
-    raise errors.DataError(f'{path} holds no records. Remove it, or give a file with some.')
+      features = _features(record)
+      labels += _values(features, _LABELS, int)[:1]
+      is_odd = not _values(features, _LABELS, int) and any(name in features for name in _LABELS)
+      odd_label = odd_label or (f'{path.name}[{num_records - 1}]' if is_odd else '')
   return _File(
     path=path,
     offsets=tuple(offsets),
     num_records=num_records,
     labels=np.array(labels, np.int64),
+    odd_label=odd_label,
   )
 
 
@@ -273,18 +294,26 @@ def _image(
 ) -> np.ndarray:
   """[S, S, C] uint8 of the features of a record."""
   contents = _values(features, _IMAGES, bytes)
+  if not contents:
+    held = ', '.join(sorted(features)) or 'no features'
+    raise _BadRecordError(f'has no bytes in {" or ".join(_IMAGES)}, only {held[:100]}')
   if len(contents) != 1:
     raise _BadRecordError(f'has {len(contents)} images, not one')
   (data,) = contents
   sides = [_values(features, names, int)[:1] for names in _SIDES]
   shape = tuple(side[0] for side in sides if side) if all(sides) else image_shape
-  if shape is None or len(data) != math.prod(shape):  # then it can't be raw
-    if not data.startswith(_MAGICS):
-      raise _BadRecordError(
-        f'image of {len(data)} bytes: no PNG or JPEG, nor raw of '
-        + (f'shape {shape}' if shape else 'a shape that height, width and channels give')
-      )
-    return pixels.decode_image(data, image_size, num_channels)
+  is_raw = shape is not None and len(data) == math.prod(shape)
+  if data.startswith(_MAGICS):
+    try:
+      return pixels.decode_image(data, image_size, num_channels)
+    except pixels.DecodeError:
+      if not is_raw:  # a raw one may begin in the same way; a picture may have as many bytes
+        raise
+  if shape is None or not is_raw:
+    raise _BadRecordError(
+      f'image of {len(data)} bytes: no PNG or JPEG, nor raw of '
+      + (f'shape {shape}' if shape else 'a shape that height, width and channels give')
+    )
   if shape[2] not in (1, 3) or min(shape) < 1:
     raise _BadRecordError(f'raw image of shape {shape}, not of 1 or 3 channels')
   raw = np.frombuffer(data, np.uint8).reshape(1, *shape)

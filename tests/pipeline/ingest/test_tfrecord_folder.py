@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import pickle
 
@@ -133,6 +134,16 @@ def test_spellings_of_features(tmp_path, features):
   np.testing.assert_array_equal(decoded.labels, _LABELS)
 
 
+def test_a_picture_of_as_many_bytes_as_raw(tmp_path):
+  picture = encode_image(_GREY[0])
+  sides = {'height': len(picture), 'width': 1, 'channels': 1}
+  raw = b'\xff\xd8' + bytes(len(picture) - 2)  # as a JPEG begins
+  _write(tmp_path / 'a.tfrecord', [_example(image=data, **sides) for data in (picture, raw)])
+  decoded = _decode(tmp_path)
+  np.testing.assert_array_equal(decoded.images[0, ..., 0], _GREY[0])
+  assert not decoded.images[1].any()
+
+
 def test_jpeg_of_any_size(tmp_path):
   flat = np.full((40, 30, 3), (200, 100, 50), np.uint8)
   _write(tmp_path / 'a.tfrecord', [_example(image=encode_image(flat, 'JPEG', quality=95))])
@@ -169,6 +180,26 @@ def test_reads_the_shards_of_this_stage(tmp_path, num_channels):
   assert _images(tmp_path / 'first') == _images(tmp_path / 'again')
 
 
+def test_reads_shards_that_got_no_record(tmp_path):
+  (tmp_path / 'idx').mkdir()
+  write_pair(tmp_path / 'idx', _GREY[:1], _LABELS[:1])
+  _ingest(tmp_path / 'idx', tmp_path / 'first', dataset='idx', image_size=8)
+  again = _ingest(tmp_path / 'first', tmp_path / 'again', dataset='tfrecord', image_size=8)
+  assert again['splits']['train']['num_images'] == 1
+
+
+def test_anomalous_shards_stay_apart(tmp_path):
+  (tmp_path / 'idx').mkdir()
+  write_pair(tmp_path / 'idx', _GREY, _LABELS)
+  sizes = {'image_size': 8, 'normal_classes': '0,1'}
+  first = _ingest(tmp_path / 'idx', tmp_path / 'first', dataset='idx', **sizes)
+  again = _ingest(tmp_path / 'first', tmp_path / 'again', dataset='tfrecord', image_size=8)
+  for told in (first, again):
+    counts = {split: s['num_images'] for split, s in told['splits'].items()}
+    assert counts == {'train': 8, 'anomalous': 4}
+  assert _images(tmp_path / 'first') == _images(tmp_path / 'again')
+
+
 def _images(folder):
   return {
     split: sorted(
@@ -176,7 +207,7 @@ def _images(folder):
       for path in folder.glob(f'{split}-*.tfrecord')
       for record in tfrecord.read_tfrecord(path)
     )
-    for split in ('train', 'test')
+    for split in ('train', 'test', 'anomalous')
   }
 
 
@@ -220,8 +251,8 @@ def test_bad_records_come_with_their_reason(tmp_path):
   assert reasons.pop('[1]').startswith(('no tf.train.Example', 'damaged tf.train.Example'))
   assert reasons.pop('[11]').startswith('damaged image')
   assert reasons == {
-    '[2]': 'has 0 images, not one',
-    '[3]': 'has 0 images, not one',
+    '[2]': 'has no bytes in image/encoded or image, only label',
+    '[3]': 'has no bytes in image/encoded or image, only image, label',
     '[4]': 'has 0 labels, not one',
     '[5]': 'has 2 labels, not one',
     '[6]': 'image of 5 bytes: no PNG or JPEG, nor raw of a shape that height, width and channels'
@@ -283,7 +314,19 @@ def _described(folder, **changes):
     (lambda f: (f / 'a.tfrecord').mkdir(), 'holds no TFRecord files'),
     (lambda f: os.mkfifo(f / 'a.tfrecord'), 'holds no TFRecord files'),
     (lambda f: _write(f / 'test.tfrecord', _png()), 'only test.tfrecord of the test split'),
-    (lambda f: (f / 'a.tfrecord').touch(), 'holds no records'),
+    (lambda f: (f / 'a.tfrecord').touch(), 'a.tfrecord, of the train split, holds no records'),
+    (
+      lambda f: (_write(f / 'a.tfrecord', _png()), (f / 'test.tfrecord').touch()),
+      'test.tfrecord, of the test split, holds no records',
+    ),
+    (
+      lambda f: _write(f / 'a.tfrecord', [_example(image=b'', label=b'cat')]),
+      r'the label of a.tfrecord\[0\] is no integer',
+    ),
+    (
+      lambda f: _write(f / 'a.tfrecord', [_example(image=b''), _example(image=b'', label=0.0)]),
+      r'the label of a.tfrecord\[1\] is no integer',
+    ),
     (lambda f: _edit(f, lambda d: d[:-1]), 'ends inside the record of .*: truncated'),
     (lambda f: _edit(f, lambda d: d[:5]), 'ends inside the record at byte 0'),
     (lambda f: _edit(f, lambda d: b'\xff' + d[1:]), 'wrong checksum of the length at byte 0'),
@@ -302,6 +345,11 @@ def _described(folder, **changes):
     (lambda f: _described(f, class_names=['a']), 'outside the classes 0 to 0'),
     (lambda f: _described(f, image_shape=[8, 8]), 'dataset.json does not describe the shards'),
     (lambda f: _described(f, splits=3), 'dataset.json does not describe the shards'),
+    (lambda f: _described(f, image_shape=[8, math.inf, 1]), 'dataset.json does not describe'),
+    (
+      lambda f: (_described(f), (f / 'dataset.json').write_text('[' * 100_000)),
+      'dataset.json does not describe the shards',
+    ),
     (
       lambda f: _described(f, splits={'train': {'shards': [{'file': 'train-1.tfrecord'}]}}),
       'has no train-1.tfrecord, which dataset.json lists',
