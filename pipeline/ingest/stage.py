@@ -1,12 +1,13 @@
 """The ingest stage: a source's images, checked, counted, shuffled and sharded."""
 
+import contextlib
 import json
 import logging
 import math
 import pathlib
 import time
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline import errors
@@ -45,12 +46,32 @@ def ingest(
     + f' classes={len(source.class_names)} shards={config.num_shards}'
     + f' workers={config.num_ingest_workers}'
   )
-  summary = _run(config, source, num_shards, output)
+  with _unchanged(config, source):
+    summary = _run(config, source, num_shards, output)
   _write_quarantine(output, summary['bad'])
   _check(config, summary, sum(counts.values()))
   info = _dataset(config, source, summary)
   (output / 'dataset.json').write_text(json.dumps(info, indent=2) + '\n', encoding='utf-8')
   _report(console, info, time.monotonic() - start_s)
+
+
+@contextlib.contextmanager
+def _unchanged(config: IngestConfig, source: Source) -> Iterator[None]:
+  """Refuses a source whose files changed meanwhile, whatever became of that."""
+  failure: Exception | None = None
+  try:
+    yield
+  except errors.ForgelineError:
+    raise
+  except Exception as error:
+    failure = error
+  if config.data_dir and sources.source_digest(config) != source.fingerprint:
+    raise errors.DataError(
+      f'--data_dir={config.data_dir} changed while it was read. Run the same command again when'
+      ' nothing writes there.'
+    ) from failure
+  if failure:
+    raise failure
 
 
 def _run(
@@ -126,7 +147,7 @@ def _check(config: IngestConfig, summary: dict[str, Any], num_records: int) -> N
     raise errors.DataError(
       f'{where}: no record of the {empty[0]} split could be decoded'
       f' ({len(bad)} of {num_records} bad: {reasons}).'
-      ' Give PNG or JPEG files that open in other programs.'
+      ' Give PNG or JPEG that opens in other programs, under names that --help tells of.'
     )
   if len(bad) > config.max_bad_fraction * num_records:
     raise errors.DataError(

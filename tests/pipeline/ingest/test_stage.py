@@ -219,3 +219,18 @@ def test_a_worker_passes_on_our_errors(tmp_path, pair, monkeypatch):
     _run(tmp_path / 'out', data_dir=pair)
   assert '\n' not in str(caught.value)
   assert 'while running' not in str(caught.value)
+
+
+@pytest.mark.parametrize('now', [IMAGES[::-1], IMAGES[:50]])
+def test_a_source_that_changes_while_it_is_read(tmp_path, pair, monkeypatch, now):
+  real = stage.sources.open_source
+
+  def open_then_change(settings):
+    source = real(settings)
+    write_pair(pair, now, LABELS[: len(now)])
+    return source
+
+  monkeypatch.setattr(stage.sources, 'open_source', open_then_change)
+  with pytest.raises(errors.DataError, match='changed while it was read') as caught:
+    _run(tmp_path / 'out', data_dir=pair)
+  assert '\n' not in str(caught.value)
