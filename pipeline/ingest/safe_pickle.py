@@ -25,6 +25,7 @@ _OPCODES = frozenset(
   ).split()
 )
 _PUTS = ('PUT', 'BINPUT', 'LONG_BINPUT')  # room is made for the highest number: keep it in bounds
+_MAX_RANK = 32
 _MAX_TUPLES = 16  # an array needs about seven; deeply nested ones take for ever to hash
 
 
@@ -91,7 +92,7 @@ class _Dtype(_Part):
 
   def __init__(self, name: Any, *_: Any) -> None:
     if name not in ('u1', b'u1', '|u1', b'|u1', 'uint8', b'uint8'):
-      raise RefusedError(f'an array of {name!r}, not of uint8')
+      raise RefusedError(f'an array of {_brief(name)}, not of uint8')
 
   def __setstate__(self, state: Any) -> None:
     pass  # byte order and the like: nothing that uint8 has
@@ -115,7 +116,7 @@ class _Encode(_Part):
 
   def __new__(cls, text: Any, encoding: Any) -> Any:
     if not isinstance(text, str) or encoding not in ('latin1', b'latin1'):
-      raise RefusedError(f'a call of _codecs.encode with {encoding!r}')
+      raise RefusedError(f'a call of _codecs.encode with {_brief(encoding)}')
     return text.encode('latin1')
 
 
@@ -153,7 +154,12 @@ def _array(content: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
   if not isinstance(dtype, _Dtype) or not isinstance(content, (bytes, bytearray)):
     raise RefusedError('an array of something else than uint8')
   if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
-    raise RefusedError(f'an array of shape {str(shape)[:100]}')
-  if math.prod(shape) != len(content):
-    raise RefusedError(f'an array of shape {shape} and {len(content)} bytes')
+    raise RefusedError('an array of shape other than numbers from 0 up')
+  if len(shape) > _MAX_RANK or math.prod(shape) != len(content):
+    raise RefusedError(f'an array of shape {str(shape)[:100]} and {len(content)} bytes')
   return np.frombuffer(content, np.uint8).reshape(shape, order=order)
+
+
+def _brief(value: Any) -> str:
+  """For a message. Lists that share their parts are small in a pickle and endless in print."""
+  return repr(value)[:100] if isinstance(value, (str, bytes)) else f'a {type(value).__name__}'

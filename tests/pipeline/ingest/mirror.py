@@ -10,6 +10,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
   def do_GET(self):
     self.server.requests.append(self.path)
+    if self.server.raw:
+      self.wfile.write(self.server.raw)
+      return
     status, body, promised = self.server.behaviour
     body = self.server.answers.get(self.path, body)
     self.send_response(status)
@@ -22,11 +25,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def mirror(status=200, body=b'', promised=None):
-  """Serves one answer, or `answers` by path; `promised` is a false length of the body."""
+def mirror(status=200, body=b'', promised=None, raw=b''):
+  """Serves one answer, or `answers` by path; `promised` is a false length of the body.
+
+  `raw` is an answer byte for byte, status line and all.
+  """
   with http.server.ThreadingHTTPServer(('127.0.0.1', 0), _Handler) as server:
     server.behaviour, server.requests = (status, body, promised), []
-    server.answers = {}
+    server.answers, server.raw = {}, raw
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

@@ -90,6 +90,23 @@ def test_a_bad_answer_leaves_no_file(tmp_path, answer, reason):
   assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+  'answer',
+  [
+    b'HTTP/1.1 302 Found\r\nLocation: http://[::1\r\n\r\n',
+    b'HTTP/1.1 302 Found\r\nLocation: http://a..b/\r\n\r\n',
+    b'HTTP/1.1 302 Found\r\nLocation: /data.gz\r\n\r\n',  # for ever
+    b'HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n',
+    b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nabc',
+  ],
+)
+def test_an_answer_that_makes_no_sense(tmp_path, answer):
+  with mirror(raw=answer) as (_, url), pytest.raises(errors.DataError, match=_NAME) as caught:
+    _fetch(tmp_path, url)
+  assert '\n' not in str(caught.value)
+  assert list(tmp_path.iterdir()) == []
+
+
 def test_a_refused_connection(tmp_path):
   with socket.socket() as unused:
     unused.bind(('127.0.0.1', 0))  # bound and not listening

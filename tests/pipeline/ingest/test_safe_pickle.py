@@ -121,6 +121,13 @@ def _array_pickle(shape=(2, 3), dtype='u1', content=b'abcdef', fortran=False):
   return pickle.dumps(_Calls(*array[:2], state), 2)
 
 
+def _endless(tail):
+  """Lists of twice the list before, many times over, handed to what `tail` asks for."""
+  depth = 18  # 2 MB in print; 40 would never end
+  lists = b''.join(b'](h%ch%ceq%c' % (i, i, i + 1) for i in range(depth))
+  return b'\x80\x02]q\x00' + lists + tail % (b'h%c' % depth)
+
+
 @pytest.mark.parametrize(
   ('data', 'reason'),
   [
@@ -136,6 +143,10 @@ def _array_pickle(shape=(2, 3), dtype='u1', content=b'abcdef', fortran=False):
     (_array_pickle(shape=(-2, -3)), 'of shape'),
     (_array_pickle(shape=[6]), 'of shape'),
     (_array_pickle(shape=(2**40, 2**40)), 'and 6 bytes'),
+    (_array_pickle(shape=(1,) * 5000), r'shape \(1, 1, .* and 6 bytes'),
+    (_endless(b'cnumpy\ndtype\n(%stR.'), 'an array of a list, not of uint8'),
+    (_endless(b'c_codecs\nencode\n(Va\n%stR.'), '_codecs.encode with a list'),
+    (_endless(_array_pickle(shape=7)[2:-1].replace(b'K\x07', b'%s') + b'.'), 'of shape'),
     (_array_pickle(content=[1, 2]), 'something else than uint8'),
     (_array_pickle(dtype='O'), "an array of 'O'"),
     (b'\x80\x02cnumpy\nndarray\n(K\x01K\x02tb.', 'damaged'),  # state for the class itself
@@ -154,6 +165,7 @@ def test_other_content_is_refused(data, reason):
   with pytest.raises(safe_pickle.RefusedError, match=reason) as caught:
     safe_pickle.loads(data)
   assert '\n' not in str(caught.value)
+  assert len(str(caught.value)) < 300
 
 
 def test_every_flip_is_read_or_refused():
