@@ -90,8 +90,9 @@ def open_source(cifar: Cifar, config: IngestConfig) -> Source:
     DataError: no network; files that are missing, malformed or not plain data; labels outside.
     StorageError: a cache folder that can't be written.
   """
-  root = config.local_path or _download(cifar, config)
-  place = _find(cifar, root)
+  local = config.local_path
+  place = _find(cifar, local) if local else _download(cifar, config)
+  root = pathlib.Path(place.root)
   arrays = _read(cifar, place)
   for split, (_, classes) in arrays.items():
     labels.check(classes, len(cifar.class_names), f'{root}: {cifar.name} {split}')
@@ -116,18 +117,19 @@ def release_memory() -> None:
   _read_version.cache_clear()
 
 
-def _download(cifar: Cifar, config: IngestConfig) -> pathlib.Path:
+def _download(cifar: Cifar, config: IngestConfig) -> _Place:
+  """The verified archive, whatever else lies in the cache."""
   folder = pathlib.Path(config.cache_dir).expanduser() / cifar.name
-  name = cifar.layouts[0].archive
+  layout = cifar.layouts[0]
   try:
-    download.fetch(name, folder, mirrors=cifar.mirrors, pin=cifar.pin)
+    download.fetch(layout.archive, folder, mirrors=cifar.mirrors, pin=cifar.pin)
   except errors.DataError as error:
     choices = ' or '.join(layout.archive for layout in cifar.layouts)
     raise errors.DataError(
       f'--dataset={cifar.name}: {error}. Without a network choose --dataset=mnist_sample'
       f' (5,000 packaged digits), or name a folder that holds {choices} with --data_dir.'
     ) from error
-  return folder
+  return _Place(root=str(folder), files=(layout.archive,), layout=layout)
 
 
 def _find(cifar: Cifar, root: pathlib.Path) -> _Place:

@@ -14,6 +14,7 @@ from pipeline.ingest.source import Decoded, RangeBlock, Source, runs, sha256_of_
 
 _STEMS = {'train': 'train', 'test': 't10k'}
 _IMAGES, _LABELS = 'images-idx3-ubyte', 'labels-idx1-ubyte'
+_SUFFIXES = ('', '.gz')
 _RECORDS_PER_BLOCK = 500
 
 
@@ -49,7 +50,13 @@ def source_digest(config: IngestConfig) -> str:
   return folder_digest(config.data_path)
 
 
-def open_folder(folder: pathlib.Path, *, name: str, class_names: Sequence[str] | None) -> Source:
+def open_folder(
+  folder: pathlib.Path,
+  *,
+  name: str,
+  class_names: Sequence[str] | None,
+  suffixes: Sequence[str] = _SUFFIXES,
+) -> Source:
   """Describes the IDX pairs in a folder.
 
   Args:
@@ -57,13 +64,14 @@ def open_folder(folder: pathlib.Path, *, name: str, class_names: Sequence[str] |
       plain or .gz.
     name: of the dataset.
     class_names: classes there may be; None to find them in the training labels.
+    suffixes: of the files' names, in the order in which they are looked for.
 
   Raises:
     DataError: files that are missing, malformed, empty or of different lengths; labels outside
       the classes.
   """
-  fingerprint = folder_digest(folder)
-  pairs = _find_pairs(folder)
+  fingerprint = folder_digest(folder, suffixes)
+  pairs = _find_pairs(folder, suffixes)
   for images_file, labels_file in pairs.values():
     _check_pair(images_file, labels_file)
   if class_names is None:
@@ -78,9 +86,9 @@ def open_folder(folder: pathlib.Path, *, name: str, class_names: Sequence[str] |
   )
 
 
-def folder_digest(folder: pathlib.Path) -> str:
+def folder_digest(folder: pathlib.Path, suffixes: Sequence[str] = _SUFFIXES) -> str:
   """SHA-256 of the IDX files in a folder."""
-  files = [file for pair in _find_pairs(folder).values() for file in pair]
+  files = [file for pair in _find_pairs(folder, suffixes).values() for file in pair]
   return sha256_of_files(folder, sorted(file.name for file in files))
 
 
@@ -89,12 +97,14 @@ def release_memory() -> None:
   _read_version.cache_clear()
 
 
-def _find_pairs(folder: pathlib.Path) -> dict[str, tuple[pathlib.Path, pathlib.Path]]:
+def _find_pairs(
+  folder: pathlib.Path, suffixes: Sequence[str]
+) -> dict[str, tuple[pathlib.Path, pathlib.Path]]:
   if not folder.is_dir():
     raise errors.DataError(f'--data_dir={folder} is not a folder. Name the folder of IDX files.')
   pairs = {}
   for split, stem in _STEMS.items():
-    images, classes = (_find(folder, f'{stem}-{kind}') for kind in (_IMAGES, _LABELS))
+    images, classes = (_find(folder, f'{stem}-{kind}', suffixes) for kind in (_IMAGES, _LABELS))
     if images and classes:
       pairs[split] = (images, classes)
     elif split == 'train' or images or classes:
@@ -106,8 +116,8 @@ def _find_pairs(folder: pathlib.Path) -> dict[str, tuple[pathlib.Path, pathlib.P
   return pairs
 
 
-def _find(folder: pathlib.Path, name: str) -> pathlib.Path | None:
-  candidates = (folder / name, folder / f'{name}.gz')
+def _find(folder: pathlib.Path, name: str, suffixes: Sequence[str]) -> pathlib.Path | None:
+  candidates = (folder / f'{name}{suffix}' for suffix in suffixes)
   return next((path for path in candidates if path.exists()), None)
 
 

@@ -29,8 +29,11 @@ def open_source(published: PublishedIdx, config: IngestConfig) -> Source:
     DataError: no network, or files that are not usable; see `idx.open_folder`.
     StorageError: a cache folder that can't be written.
   """
-  folder = config.local_path or _download(published, config)
-  return idx.open_folder(folder, name=published.name, class_names=published.class_names)
+  name, class_names = published.name, published.class_names
+  if config.local_path:
+    return idx.open_folder(config.local_path, name=name, class_names=class_names)
+  folder = _download(published, config)  # whatever else lies in the cache was not verified
+  return idx.open_folder(folder, name=name, class_names=class_names, suffixes=('.gz',))
 
 
 def source_digest(published: PublishedIdx, config: IngestConfig) -> str:

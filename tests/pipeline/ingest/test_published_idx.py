@@ -120,6 +120,8 @@ def test_downloads_into_the_cache(tmp_path, module, monkeypatch):
     for name, b in pinned.items()
   }
   asked = _config(module, cache_dir=str(tmp_path))
+  (tmp_path / module.PUBLISHED.name).mkdir()
+  write_pair(tmp_path / module.PUBLISHED.name, random_images(5), np.arange(5))  # not verified
   with mirror() as (server, url):
     _republish(monkeypatch, module, mirrors=(url,), files=files)
     server.answers = {f'/{name}': body for name, body in bodies.items()}
