@@ -20,6 +20,9 @@ class ForgelineError(Exception):
 
   exit_code = 1
 
+  def __str__(self) -> str:
+    return one_line(super().__str__())
+
 
 class ConfigError(ForgelineError):
   """A flag, flagfile or combination of settings that can't work."""

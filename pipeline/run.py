@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with signals.handled_by_raising():
       _run(*flags.parse(arguments), Console())
   except errors.ForgelineError as error:
-    print(f'{type(error).__name__}: {errors.one_line(str(error))}', file=sys.stderr)
+    print(f'{type(error).__name__}: {error}', file=sys.stderr)
     return error.exit_code
   return 0
 

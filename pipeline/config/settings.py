@@ -52,8 +52,8 @@ def _check(owner: str, item: 'dataclasses.Field[Any]', value: Any) -> None:
     raise errors.ConfigError(f'{where} is not known. Choose one of: {", ".join(choices)}.')
   if isinstance(value, str) and not _fits_a_line(value):
     raise errors.ConfigError(
-      f'{where} has a line break, or bytes that are not UTF-8, which no flagfile keeps.'
-      ' Rename what it names.'
+      f'{where} has a line break, bytes that are not UTF-8 or a space at its end, which no'
+      ' flagfile keeps. Take them out, or rename what it names.'
     )
   if isinstance(value, (int, float)) and not isinstance(value, bool):
     if not math.isfinite(value):
@@ -70,4 +70,4 @@ def _fits_a_line(text: str) -> bool:
     text.encode()
   except UnicodeEncodeError:
     return False
-  return text.splitlines() in ([], [text])
+  return text == text.rstrip() and text.splitlines() in ([], [text])

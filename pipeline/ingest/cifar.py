@@ -93,6 +93,7 @@ def open_source(cifar: Cifar, config: IngestConfig) -> Source:
   local = config.local_path
   place = _find(cifar, local) if local else _download(cifar, config)
   root = pathlib.Path(place.root)
+  fingerprint = sha256_of_files(root, list(place.files))  # before it is read: it may change
   arrays = _read(cifar, place)
   for split, (_, classes) in arrays.items():
     labels.check(classes, len(cifar.class_names), f'{root}: {cifar.name} {split}')
@@ -100,7 +101,7 @@ def open_source(cifar: Cifar, config: IngestConfig) -> Source:
     name=cifar.name,
     class_names=cifar.class_names,
     splits={split: _ranges(cifar, place, split, len(c)) for split, (_, c) in arrays.items()},
-    fingerprint=sha256_of_files(root, list(place.files)),
+    fingerprint=fingerprint,
   )
 
 

@@ -25,6 +25,7 @@ from pipeline.ingest.source import (
 _SUFFIXES = ('.png', '.jpg', '.jpeg')
 _SPLITS = ('train', 'test')
 _OTHER_SPLITS = ('val', 'valid', 'validation')  # unused; named in an error, not taken for classes
+_UNREAD = ('.webp', '.gif', '.bmp', '.tif', '.tiff', '.heic', '.avif', '.jp2')
 _ARCHIVER_FOLDER = '__MACOSX'  # what macOS puts into a .zip file beside the pictures
 _FILES_PER_BLOCK = 64
 _MAX_FILE_BYTES = 1 << 27  # beyond this it is no picture to train on
@@ -83,7 +84,7 @@ def open_source(config: IngestConfig) -> Source:
   called .png, .jpg or .jpeg, are passed over.
 
   Raises:
-    DataError: no folder, no images, images beside class folders, a class without images or that
+    DataError: no folder, no images, images beside class folders, a class of other pictures or that
       only `test/` has, a linked folder.
   """
   return open_folder(_root(config), name='image_folder', test_only=bool(config.normal_classes))
@@ -160,19 +161,22 @@ def _find_splits(root: pathlib.Path, test_only: bool) -> dict[str, list[_File]]:
         f'{folders[split]} (--data_dir) holds no images.'
         ' Put .png, .jpg or .jpeg files there, a subfolder for each class.'
       )
-    _check_every_class(folders[split], files)
+  _check_every_class(folders['train'], found['train'])
   _check_classes(root, found, test_only)
   return found
 
 
 def _check_every_class(folder: pathlib.Path, files: list[_File]) -> None:
-  """A class folder in which nothing counts as an image would vanish without a word."""
+  """A class of pictures that are not read would vanish without a word."""
   held = {file.below_split[0] for file in files if len(file.below_split) > 1}
   for path in _subfolders(folder) if held else []:
     if path.name not in held:
-      raise errors.DataError(
-        f'{path} holds no images. Put .png, .jpg or .jpeg files there, or remove the folder.'
-      )
+      unread = sorted(p for p in path.rglob('*') if p.suffix.lower() in _UNREAD)
+      if unread:
+        raise errors.DataError(
+          f'{unread[0]} is not read, nor is any picture of its class. Convert them to .png or .jpg,'
+          ' or move the folder elsewhere.'
+        )
 
 
 def _split_folders(root: pathlib.Path) -> dict[str, pathlib.Path]:

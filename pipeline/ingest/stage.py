@@ -39,7 +39,8 @@ def ingest(
   source = sources.open_source(config)
   counts = {split: sum(b.num_records for b in blocks) for split, blocks in source.splits.items()}
   num_shards = _num_shards(config.num_shards, counts)
-  counts.pop(ANOMALOUS, None)  # the same records again
+  if config.normal_classes:
+    counts.pop(ANOMALOUS, None)  # the same records again
   console.log(
     f'dataset={source.name} '
     + ' '.join(f'{split}={n}' for split, n in counts.items())
@@ -58,20 +59,20 @@ def ingest(
 @contextlib.contextmanager
 def _unchanged(config: IngestConfig, source: Source) -> Iterator[None]:
   """Refuses a source whose files changed meanwhile, whatever became of that."""
-  failure: Exception | None = None
   try:
     yield
-  except errors.ForgelineError:
+  except Exception:
+    _check_unchanged(config, source)
     raise
-  except Exception as error:
-    failure = error
+  _check_unchanged(config, source)
+
+
+def _check_unchanged(config: IngestConfig, source: Source) -> None:
   if config.data_dir and sources.source_digest(config) != source.fingerprint:
     raise errors.DataError(
       f'--data_dir={config.data_dir} changed while it was read. Run the same command again when'
       ' nothing writes there.'
-    ) from failure
-  if failure:
-    raise failure
+    )
 
 
 def _run(

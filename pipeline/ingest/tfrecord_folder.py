@@ -9,6 +9,7 @@ import json
 import math
 import pathlib
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -90,7 +91,7 @@ def open_source(config: IngestConfig) -> Source:
   Files are called *.tfrecord, *.tfrecords or *.tfrec, perhaps with -00000-of-00001 after it. One
   whose name begins with test or val, or holds it after - _ or ., belongs to the test split, unless
   it begins with train. One whose name begins with anomalous, as this stage writes them, stays a
-  split of its own. All others are the training split.
+  split of its own, unless `normal_classes` makes that split. All others are the training split.
 
   Examples hold `image/encoded` or `image`: a PNG or JPEG, or H x W x C raw bytes, with H, W and C
   in the features height, width and channels (also image/height and so on) or, for the shards that
@@ -102,7 +103,7 @@ def open_source(config: IngestConfig) -> Source:
       or that are no integers.
   """
   root = _root(config)
-  splits = _find(root)
+  splits = _find(root, config)
   fingerprint = source_digest(config)
   description = _describe(root)
   read = {split: [_scan(path) for path in paths] for split, paths in splits.items()}
@@ -117,7 +118,8 @@ def open_source(config: IngestConfig) -> Source:
   odd = [file.odd_label for file in read['train'] if file.odd_label]
   if odd and not is_labelled:  # to go on without classes would be another data set than was meant
     raise errors.DataError(
-      f'{root} (--data_dir): the label of {odd[0]} is no integer. Store labels as int64_list.'
+      f'{root} (--data_dir): the label of {odd[0]} is no integer. Store labels as int64_list,'
+      ' or leave the feature out.'
     )
   class_names = description.class_names if description else ()
   class_names = (class_names or labels_lib.names(labels['train'])) if is_labelled else ()
@@ -139,7 +141,7 @@ def open_source(config: IngestConfig) -> Source:
 def source_digest(config: IngestConfig) -> str:
   """SHA-256 of the names and contents of the files."""
   root = _root(config)
-  names = [path.name for paths in _find(root).values() for path in paths]
+  names = [path.name for paths in _find(root, config).values() for path in paths]
   return sha256_of_files(root, sorted(names) + [_DESCRIPTION] * (root / _DESCRIPTION).is_file())
 
 
@@ -167,13 +169,14 @@ def _root(config: IngestConfig) -> pathlib.Path:
   return root
 
 
-def _find(root: pathlib.Path) -> dict[str, list[pathlib.Path]]:
-  """The files by split."""
+def _find(root: pathlib.Path, config: IngestConfig) -> dict[str, list[pathlib.Path]]:
+  """The files by split. Where `normal_classes` says what is anomalous, no name does."""
   splits: dict[str, list[pathlib.Path]] = {'train': [], 'test': [], ANOMALOUS: []}
   for path in sorted(root.iterdir()):
     name = path.name.lower()
     if not name.startswith('.') and _SUFFIX.search(name) and path.is_file():
-      splits[_split_of(name)].append(path)
+      is_anomalous = name.startswith(ANOMALOUS) and not config.normal_classes
+      splits[ANOMALOUS if is_anomalous else _split_of(name)].append(path)
   if not splits['train']:
     held = f', only {splits["test"][0].name} of the test split' if splits['test'] else ''
     raise errors.DataError(
@@ -184,9 +187,11 @@ def _find(root: pathlib.Path) -> dict[str, list[pathlib.Path]]:
 
 
 def _split_of(name: str) -> str:
-  if name.startswith(ANOMALOUS):
-    return ANOMALOUS
   return 'test' if _TEST.search(name) and not name.startswith('train') else 'train'
+
+
+def _composed(name: str) -> str:
+  return unicodedata.normalize('NFC', name)  # as `normal_class_names` are
 
 
 def _describe(root: pathlib.Path) -> _Description | None:
@@ -199,7 +204,8 @@ def _describe(root: pathlib.Path) -> _Description | None:
     shards = [shard['file'] for split in values['splits'].values() for shard in split['shards']]
     height, width, channels = map(int, values['image_shape'])
     description = _Description(
-      image_shape=(height, width, channels), class_names=tuple(map(str, values['class_names']))
+      image_shape=(height, width, channels),
+      class_names=tuple(_composed(str(name)) for name in values['class_names']),
     )
     missing = [name for name in shards if not (root / name).is_file()]
   except Exception as error:  # it may be anybody's: nested without end, or of infinite sides
@@ -223,9 +229,10 @@ def _scan(path: pathlib.Path) -> _File:
     num_records += 1
     with contextlib.suppress(_BadRecordError, ExampleError):  # quarantined when it is decoded
       features = _features(record)
-      labels += _values(features, _LABELS, int)[:1]
-      is_odd = not _values(features, _LABELS, int) and any(name in features for name in _LABELS)
-      odd_label = odd_label or (f'{path.name}[{num_records - 1}]' if is_odd else '')
+      label = _values(features, _LABELS, int)[:1]
+      labels += label
+      if not label and not odd_label and any(name in features for name in _LABELS):
+        odd_label = f'{path.name}[{num_records - 1}]'
   return _File(
     path=path,
     offsets=tuple(offsets),
@@ -295,8 +302,8 @@ def _image(
   """[S, S, C] uint8 of the features of a record."""
   contents = _values(features, _IMAGES, bytes)
   if not contents:
-    held = ', '.join(sorted(features)) or 'no features'
-    raise _BadRecordError(f'has no bytes in {" or ".join(_IMAGES)}, only {held[:100]}')
+    held = errors.one_line(', '.join(sorted(features))[:100]) or 'no features'
+    raise _BadRecordError(f'has no bytes in {" or ".join(_IMAGES)}, only {held}')
   if len(contents) != 1:
     raise _BadRecordError(f'has {len(contents)} images, not one')
   (data,) = contents

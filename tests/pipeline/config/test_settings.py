@@ -15,7 +15,9 @@ def test_settings_that_only_say_where_or_how_fast_decide_nothing():
   assert deciding(plain) != deciding(dataclasses.replace(plain, seed=1))
 
 
-@pytest.mark.parametrize('name', ['new\nline', 'the end\n', 'page\x0cbreak', 'latin-1 \udce9'])
+@pytest.mark.parametrize(
+  'name', ['new\nline', 'the end\n', 'space ', 'page\x0cbreak', 'latin-1 \udce9']
+)
 def test_a_name_that_no_flagfile_keeps_is_refused(name):
   for make in (
     lambda: IngestConfig(dataset='npz', data_dir=name),

@@ -57,7 +57,7 @@ _ROW = ','.join(['0'] * 784)
     (gzip.compress(b'1,two,3', mtime=0), 'is damaged'),
     (gzip.compress(f'{_ROW},256\n'.encode(), mtime=0), 'is damaged'),
     (gzip.compress(f'{_ROW},1\n'.encode(), mtime=0), r'holds a table of \(1, 785\)'),
-    (gzip.compress(f'{_ROW},10\n'.encode() * 5000, mtime=0), 'label 10 of record 0'),
+    (gzip.compress(f'{_ROW},10\n'.encode() * 5000, mtime=0), 'has a digit 10'),
   ],
 )
 def test_a_damaged_package_is_a_data_error(tmp_path, monkeypatch, data, message):

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 import resource
@@ -212,7 +213,8 @@ def test_a_worker_passes_on_our_errors(tmp_path, pair, monkeypatch):
   def open_then_truncate(settings):
     source = real(settings)
     (pair / 'train-images-idx3-ubyte').write_bytes(b'')
-    return source
+    digest = stage.sources.source_digest(settings)  # or it would be told that the file changed
+    return dataclasses.replace(source, fingerprint=digest)
 
   monkeypatch.setattr(stage.sources, 'open_source', open_then_truncate)
   with pytest.raises(errors.DataError, match='train-images-idx3-ubyte is empty') as caught:
@@ -221,7 +223,7 @@ def test_a_worker_passes_on_our_errors(tmp_path, pair, monkeypatch):
   assert 'while running' not in str(caught.value)
 
 
-@pytest.mark.parametrize('now', [IMAGES[::-1], IMAGES[:50]])
+@pytest.mark.parametrize('now', [IMAGES[::-1], IMAGES[:50], IMAGES[:0]])
 def test_a_source_that_changes_while_it_is_read(tmp_path, pair, monkeypatch, now):
   real = stage.sources.open_source
 

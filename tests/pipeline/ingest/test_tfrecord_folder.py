@@ -200,6 +200,14 @@ def test_anomalous_shards_stay_apart(tmp_path):
   assert _images(tmp_path / 'first') == _images(tmp_path / 'again')
 
 
+def test_names_say_nothing_where_classes_say_what_is_anomalous(tmp_path):
+  _write(tmp_path / 'train.tfrecord', _png(labels=_LABELS * 0))
+  _write(tmp_path / 'anomalous.tfrecord', _png(labels=_LABELS * 0 + 1))
+  told = _ingest(tmp_path, tmp_path / 'out', dataset='tfrecord', image_size=8, normal_classes='0')
+  counts = {split: s['num_images'] for split, s in told['splits'].items()}
+  assert counts == {'train': len(_LABELS), 'anomalous': len(_LABELS)}
+
+
 def _images(folder):
   return {
     split: sorted(

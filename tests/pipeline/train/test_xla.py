@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from pipeline import networks
 from pipeline.config.train import TrainConfig
@@ -21,7 +22,7 @@ INFO = DatasetInfo(
   quarantined=0,
   source={},
 )
-# Between them, every way of conditioning, penalty and other term.
+# Between them, every way of using labels, penalty and other term.
 SETTINGS = {
   'digits': {
     'r1_gamma': 1.0,
@@ -78,7 +79,7 @@ def same_draws(monkeypatch):
 def step(network, jit, settings):
   """Gradients and metrics of networks made anew, which start the same."""
   config = TrainConfig(network=network, latent_size=8, batch_size=BATCH, **settings)
-  tf.keras.utils.set_random_seed(0)
+  tf_keras.utils.set_random_seed(0)
   pair = networks.build(model_spec(config, INFO))
   compute = tf.function(
     GradientStep(pair, config, (None, None)), jit_compile=jit or None, autograph=False
