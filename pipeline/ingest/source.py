@@ -65,7 +65,7 @@ class Source:
 
   name: str
   class_names: tuple[str, ...]  # empty without classes
-  splits: Mapping[str, tuple[Block, ...]]  # 'train', and 'test' if the source has it
+  splits: Mapping[str, tuple[Block, ...]]  # 'train'; perhaps 'test' and 'anomalous'
   fingerprint: str  # SHA-256 of the content
 
 
