@@ -190,10 +190,6 @@ def _split_of(name: str) -> str:
   return 'test' if _TEST.search(name) and not name.startswith('train') else 'train'
 
 
-def _composed(name: str) -> str:
-  return unicodedata.normalize('NFC', name)  # as `normal_class_names` are
-
-
 def _describe(root: pathlib.Path) -> _Description | None:
   """What dataset.json says, if there is one of this stage's; its shards must all be there."""
   path = root / _DESCRIPTION
@@ -205,7 +201,9 @@ def _describe(root: pathlib.Path) -> _Description | None:
     height, width, channels = map(int, values['image_shape'])
     description = _Description(
       image_shape=(height, width, channels),
-      class_names=tuple(_composed(str(name)) for name in values['class_names']),
+      class_names=tuple(  # composed, as `normal_class_names` are
+        unicodedata.normalize('NFC', str(name)) for name in values['class_names']
+      ),
     )
     missing = [name for name in shards if not (root / name).is_file()]
   except Exception as error:  # it may be anybody's: nested without end, or of infinite sides

@@ -223,13 +223,16 @@ def test_a_worker_passes_on_our_errors(tmp_path, pair, monkeypatch):
   assert 'while running' not in str(caught.value)
 
 
-@pytest.mark.parametrize('now', [IMAGES[::-1], IMAGES[:50], IMAGES[:0]])
+@pytest.mark.parametrize('now', [IMAGES[::-1], IMAGES[:50], None])
 def test_a_source_that_changes_while_it_is_read(tmp_path, pair, monkeypatch, now):
   real = stage.sources.open_source
 
   def open_then_change(settings):
     source = real(settings)
-    write_pair(pair, now, LABELS[: len(now)])
+    if now is None:
+      (pair / 'train-images-idx3-ubyte').write_bytes(b'')  # which a worker would tell of
+    else:
+      write_pair(pair, now, LABELS[: len(now)])
     return source
 
   monkeypatch.setattr(stage.sources, 'open_source', open_then_change)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 import os
@@ -9,7 +10,7 @@ import tensorflow as tf
 
 from pipeline import errors
 from pipeline.config.ingest import IngestConfig
-from pipeline.ingest import stage, tfrecord, tfrecord_folder
+from pipeline.ingest import open_source, stage, tfrecord, tfrecord_folder
 from tests.pipeline.ingest.files import encode_image, quiet_console, random_images, write_pair
 
 _GREY = random_images(12)
@@ -206,6 +207,22 @@ def test_names_say_nothing_where_classes_say_what_is_anomalous(tmp_path):
   told = _ingest(tmp_path, tmp_path / 'out', dataset='tfrecord', image_size=8, normal_classes='0')
   counts = {split: s['num_images'] for split, s in told['splits'].items()}
   assert counts == {'train': len(_LABELS), 'anomalous': len(_LABELS)}
+
+
+def test_bad_anomalous_records_count_among_all(tmp_path):
+  _write(tmp_path / 'train.tfrecord', _png())
+  _write(tmp_path / 'anomalous.tfrecord', [*_png(), _example(image=b'', label=0)])
+  told = _ingest(  # 1 of 25
+    tmp_path, tmp_path / 'out', dataset='tfrecord', image_size=8, max_bad_fraction=0.05
+  )
+  assert told['quarantined'] == 1
+
+
+def test_a_class_is_asked_for_however_its_accents_are_stored(tmp_path):
+  _described(tmp_path, class_names=['cafe\u0301', 'b', 'c'])
+  for typed in ('caf\u00e9', 'cafe\u0301'):
+    asked = dataclasses.replace(_config(tmp_path), normal_classes=typed)
+    assert set(open_source(asked).splits) == {'train', 'anomalous'}
 
 
 def _images(folder):
