@@ -1,5 +1,7 @@
 """When XLA is taken, on machines that are not at hand: the measurement is given."""
 
+import time
+
 import pytest
 import tensorflow as tf
 
@@ -22,7 +24,8 @@ def measured(monkeypatch):
 
   def measure(plain_s, compiled_s, gpus=()):
     monkeypatch.setattr(tf.config, 'list_physical_devices', {'GPU': gpus}.__getitem__)
-    monkeypatch.setattr(compilation, '_time', lambda *args: compiled_s if args[-1] else plain_s)
+    monkeypatch.setattr(compilation, '_gradients', lambda *args: args[-1])
+    monkeypatch.setattr(compilation, 'best_s', lambda xla, **limits: compiled_s if xla else plain_s)
 
   return measure
 
@@ -32,6 +35,20 @@ def test_auto_takes_the_faster(measured, compiled_s, taken):
   measured(0.03, compiled_s)
   reason = f'a step without penalty took {compiled_s * 1e3:.0f} ms with XLA against 30 ms without'
   assert choose() == (taken, reason)
+
+
+@pytest.mark.parametrize(('step_s', 'best_s'), [([9, 5, 3, 4], 3), ([9, 5, 30], 5), ([99, 30], 30)])
+def test_a_hopeless_step_is_the_last_one(monkeypatch, step_s, best_s):
+  """The first one compiles; a test whose steps are used up fails."""
+  now, left = 0, iter(step_s)
+
+  def step():
+    nonlocal now
+    now += next(left)
+
+  monkeypatch.setattr(time, 'perf_counter', lambda: now)
+  assert compilation.best_s(step, enough_s=30) == best_s
+  assert not list(left)
 
 
 def test_several_devices_measure_only_if_they_are_gpus(measured):
