@@ -43,7 +43,8 @@ class IngestConfig(Checked):
     ' test/. celeba: img_align_celeba/*.jpg. npz: a .npz file, or a folder that holds one: x_train,'
     ' y_train, perhaps x_test, y_test; images in uint8. tfrecord: .tfrecord files of'
     ' tf.train.Example with image (or image/encoded) and perhaps label (or image/class/label);'
-    ' files whose names begin with test or val, or hold it after - _ or ., are the test split.',
+    ' files whose names begin with test or val, or hold it after - _ or ., are the test split;'
+    ' those that begin with anomalous, as an earlier --normal_classes wrote them, that split.',
     decides=False,  # the digest of the files does
   )
   cache_dir: str = setting(

@@ -86,7 +86,10 @@ class TrainConfig(Checked):
     min=0,
   )
   auxiliary_weight: float = setting(
-    1.0, 'Weight of the classification loss of --conditioning=auxiliary, for both networks.', min=0
+    1.0,
+    'Weight of the classification loss of --conditioning=auxiliary: the discriminator learns the'
+    ' classes of real images, the generator to make images read as theirs.',
+    min=0,
   )
   consistency_weight: float = setting(
     0.0, 'Weight of the logit staying the same when a real image is shifted; 0 is off.', min=0

@@ -9,6 +9,8 @@ from pipeline.config.train import TrainConfig
 from pipeline.train import precision
 from pipeline.train.schedules import learning_rate
 
+_EPSILON = 1e-8  # beside the root of the mean squared gradient
+
 
 def make(
   config: TrainConfig, network: str, policy: str, rate_factor: tf.Variable, step: tf.Variable
@@ -29,10 +31,13 @@ def make(
     settings |= {'clipvalue': config.clip_value or None}
     settings |= {'global_clipnorm': config.clip_norm or None}
   if config.optimizer == 'rmsprop':
-    optimizer = tf_keras.optimizers.RMSprop(rho=config.rmsprop_decay, **settings)
+    # Keras adds it under the root: there 1e-7, its default, slows layers of small gradients.
+    optimizer = tf_keras.optimizers.RMSprop(
+      rho=config.rmsprop_decay, epsilon=_EPSILON**2, **settings
+    )
   else:
     betas = {'beta_1': config.adam_beta1, 'beta_2': config.adam_beta2}
-    optimizer = FusedAdam(**betas, epsilon=1e-8, **settings)
+    optimizer = FusedAdam(**betas, epsilon=_EPSILON, **settings)
   return precision.optimizer(policy, optimizer)
 
 

@@ -3,6 +3,8 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from pipeline.config.train import TrainConfig
+from pipeline.train import optimizers
 from pipeline.train.optimizers import FusedAdam
 
 
@@ -49,3 +51,16 @@ def test_checkpoints_of_the_base_class_can_be_read(tmp_path):
   tf.train.Checkpoint(adam=fused).restore(path).assert_existing_objects_matched()
   for actual, wanted in zip(fused.variables, plain.variables, strict=True):
     np.testing.assert_array_equal(actual, wanted)
+
+
+@pytest.mark.parametrize('gradient', [1e-5, 1e-3, 1.0])
+@pytest.mark.parametrize(('name', 'first_step'), [('adam', 1), ('rmsprop', 10**0.5)])
+def test_the_size_of_the_gradients_does_not_matter(name, first_step, gradient):
+  config = TrainConfig(optimizer=name, generator_learning_rate=1.0, learning_rate_decay='none')
+  optimizer = optimizers.make(
+    config, 'generator', 'float32', tf.Variable(1.0), tf.Variable(0, dtype=tf.int64)
+  )
+  variable = tf.Variable([2.0])
+  optimizer.build([variable])
+  optimizer.apply_gradients([(tf.constant([gradient]), variable)])
+  np.testing.assert_allclose(variable, [2.0 - first_step], rtol=0.02)
