@@ -11,8 +11,8 @@ from pipeline.report.charts import Series
 _COLOURS = ('#4a7dd0', '#c0702a')  # seen on white and on black
 _GREY = '#888'
 _TEMPLATE = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 360 {{ 212 + 16 * chart.lines | length }}" \
-width="540" font-family="sans-serif" font-size="11" fill="{{ grey }}">
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 366 {{ 212 + 16 * chart.lines | length }}" \
+width="549" font-family="sans-serif" font-size="11" fill="{{ grey }}">
 <title>{{ chart.summary }}</title>
 {% for tick in chart.y_ticks %}
 <line x1="46" x2="344" y1="{{ tick.at }}" y2="{{ tick.at }}" stroke="{{ grey }}" \
