@@ -167,6 +167,7 @@ def test_there_are_all_that_the_table_lists():
     'dcgan_deconv4',
     'dcgan_deconv4_warmup',
     'wgan_gp',
+    'wgan_gp_tuned',
     'wgan',
     'dcgan_bn',
     'cgan',
