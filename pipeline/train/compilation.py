@@ -1,17 +1,16 @@
 """XLA: used where it is faster, which only the device at hand can tell."""
 
-import math
-import time
 from collections.abc import Callable
 
 import tensorflow as tf
 
 from pipeline.config.train import TrainConfig
 from pipeline.networks import ModelSpec
+from pipeline.train import timing
 from pipeline.train.state import TrainState
 from pipeline.train.step import GradientStep
 
-_STEPS = 3  # timed, after one that compiles
+_TRIES = 3
 _HOPELESS = 10  # times a step without XLA: one such is enough, it may take most of a minute
 
 
@@ -30,21 +29,10 @@ def choose(
     return False, 'logical CPU devices share one XLA thread pool'
   state = TrainState.create(spec, config, policy)
   plain, compiled = (_gradients(state, spec, config, num_replicas, xla) for xla in (False, True))
-  plain_s = best_s(plain)
-  compiled_s = best_s(compiled, enough_s=_HOPELESS * plain_s)
+  plain_s = timing.best_s(plain, _TRIES)
+  compiled_s = timing.best_s(compiled, _TRIES, enough_s=_HOPELESS * plain_s)
   reason = f'{compiled_s * 1e3:.0f} ms with XLA against {plain_s * 1e3:.0f} ms without'
   return compiled_s < plain_s, f'a step without penalty took {reason}'
-
-
-def best_s(step: Callable[[], object], enough_s: float = math.inf) -> float:
-  """Seconds of a step, the best of a few; no further one is tried after one of `enough_s`."""
-  step()  # compiles
-  times_s: list[float] = []
-  while len(times_s) < _STEPS and max(times_s, default=0) < enough_s:
-    start_s = time.perf_counter()
-    step()
-    times_s.append(time.perf_counter() - start_s)
-  return min(times_s)
 
 
 def _gradients(

@@ -1,10 +1,11 @@
 """The compute type: chosen, or measured on the device at hand."""
 
-import time
-
 import tensorflow as tf
 import tf_keras
 
+from pipeline.train import timing
+
+_TRIES = 5
 _WORTH_IT = 1.3  # least speed-up at which bfloat16 is taken
 
 
@@ -33,13 +34,7 @@ def _measure(dtype: tf.DType) -> float:
   images = tf.cast(tf.random.stateless_normal([128, 14, 14, 128], seed=[0, 0]), dtype)
   kernel = tf.cast(tf.random.stateless_normal([3, 3, 128, 128], seed=[0, 1]), dtype)
   convolve = tf.function(lambda: tf.nn.conv2d(images, kernel, 1, 'SAME'))
-  convolve()
-  times_s = []
-  for _ in range(5):
-    start_s = time.perf_counter()
-    convolve().numpy()
-    times_s.append(time.perf_counter() - start_s)
-  return min(times_s)
+  return timing.best_s(lambda: convolve().numpy(), _TRIES)
 
 
 def optimizer(policy: str, adam: tf_keras.optimizers.Optimizer) -> tf_keras.optimizers.Optimizer:

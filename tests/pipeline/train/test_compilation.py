@@ -1,13 +1,11 @@
 """When XLA is taken, on machines that are not at hand: the measurement is given."""
 
-import time
-
 import pytest
 import tensorflow as tf
 
 from pipeline.config.train import TrainConfig
 from pipeline.networks import ModelSpec
-from pipeline.train import compilation
+from pipeline.train import compilation, timing
 
 SPEC = ModelSpec(network='mlp', latent_size=4, num_classes=0, class_names=(), image_shape=(8, 8, 1))
 GPU = tf.config.PhysicalDevice('/physical_device:GPU:0', 'GPU')
@@ -25,7 +23,7 @@ def measured(monkeypatch):
   def measure(plain_s, compiled_s, gpus=()):
     monkeypatch.setattr(tf.config, 'list_physical_devices', {'GPU': gpus}.__getitem__)
     monkeypatch.setattr(compilation, '_gradients', lambda *args: args[-1])
-    monkeypatch.setattr(compilation, 'best_s', lambda xla, **limits: compiled_s if xla else plain_s)
+    monkeypatch.setattr(timing, 'best_s', lambda xla, *args, **kw: compiled_s if xla else plain_s)
 
   return measure
 
@@ -35,20 +33,6 @@ def test_auto_takes_the_faster(measured, compiled_s, taken):
   measured(0.03, compiled_s)
   reason = f'a step without penalty took {compiled_s * 1e3:.0f} ms with XLA against 30 ms without'
   assert choose() == (taken, reason)
-
-
-@pytest.mark.parametrize(('step_s', 'best_s'), [([9, 5, 3, 4], 3), ([9, 5, 30], 5), ([99, 30], 30)])
-def test_a_hopeless_step_is_the_last_one(monkeypatch, step_s, best_s):
-  """The first one compiles; a test whose steps are used up fails."""
-  now, left = 0, iter(step_s)
-
-  def step():
-    nonlocal now
-    now += next(left)
-
-  monkeypatch.setattr(time, 'perf_counter', lambda: now)
-  assert compilation.best_s(step, enough_s=30) == best_s
-  assert not list(left)
 
 
 def test_several_devices_measure_only_if_they_are_gpus(measured):
