@@ -8,6 +8,7 @@ import http.client
 import os
 import pathlib
 import tempfile
+import time
 import urllib.error
 import urllib.request
 import zlib
@@ -17,6 +18,7 @@ from typing import BinaryIO
 from pipeline import errors
 
 _TIMEOUT_S = 30.0  # of one connection or read, not of the whole download
+_MIN_BYTES_PER_S = 10_000  # of the whole: a mirror that drips would hold up the next one for ever
 _CHUNK_BYTES = 1 << 18
 _MAX_GZIP_OVERHEAD_BYTES = 1 << 16  # a gzip file is hardly longer than what it holds
 
@@ -105,18 +107,21 @@ def _copy(url: str, file: BinaryIO, max_bytes: int) -> None:
     raise _RefusedError(f'HTTP {error.code} {reason}') from error
   except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: no URL
     raise _RefusedError(_reason(error)) from error
+  deadline = time.monotonic() + _TIMEOUT_S + max_bytes / _MIN_BYTES_PER_S
   with response:
     received = 0
     while chunk := _read(response):
       received += len(chunk)
+      if time.monotonic() > deadline:
+        raise _RefusedError(f'slower than {_MIN_BYTES_PER_S // 1000} kB/s')
       if received > max_bytes:
         raise _RefusedError(f'the file is larger than {max_bytes} bytes')
       file.write(chunk)
 
 
-def _read(response: BinaryIO) -> bytes:
+def _read(response: http.client.HTTPResponse) -> bytes:
   try:
-    return response.read(_CHUNK_BYTES)
+    return response.read1(_CHUNK_BYTES)  # what has come; read would wait for all of it
   except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: no chunk's length
     raise _RefusedError(_reason(error)) from error
 

@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import threading
+import time
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -18,7 +19,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     self.send_response(status)
     self.send_header('Content-Length', str(len(body) if promised is None else promised))
     self.end_headers()
-    self.wfile.write(body)
+    if not self.server.pause_s:
+      self.wfile.write(body)
+      return
+    with contextlib.suppress(ConnectionError):  # the reader gave up
+      for byte in body:
+        self.wfile.write(bytes([byte]))
+        time.sleep(self.server.pause_s)
 
   def log_message(self, *args):
     pass
@@ -28,11 +35,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def mirror(status=200, body=b'', promised=None, raw=b''):
   """Serves one answer, or `answers` by path; `promised` is a false length of the body.
 
-  `raw` is an answer byte for byte, status line and all.
+  `raw` is an answer byte for byte, status line and all. After each byte of a body comes a pause of
+  `server.pause_s`.
   """
   with http.server.ThreadingHTTPServer(('127.0.0.1', 0), _Handler) as server:
     server.behaviour, server.requests = (status, body, promised), []
-    server.answers, server.raw = {}, raw
+    server.answers, server.raw, server.pause_s = {}, raw, 0
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

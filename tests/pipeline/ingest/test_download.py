@@ -125,6 +125,16 @@ def test_a_silent_server_times_out(tmp_path, monkeypatch):
   assert list(tmp_path.iterdir()) == []
 
 
+def test_a_server_that_drips_is_given_up(tmp_path, monkeypatch):
+  monkeypatch.setattr(download, '_TIMEOUT_S', 0.5)
+  monkeypatch.setattr(download, '_MIN_BYTES_PER_S', 1_000_000)
+  with mirror(body=_BODY) as (server, url):
+    server.pause_s = 0.01  # after each byte, as long as there is a reader
+    with pytest.raises(errors.DataError, match='slower than 1000 kB/s'):
+      _fetch(tmp_path, url)
+  assert list(tmp_path.iterdir()) == []
+
+
 def test_the_next_mirror_is_tried(tmp_path):
   with mirror(status=500) as (first, bad), mirror(body=_BODY) as (second, good):
     assert _fetch(tmp_path, bad, good).is_file()
