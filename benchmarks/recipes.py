@@ -5,7 +5,8 @@
 Each recipe that has a finished run in runs/<name> is judged, and its figures and a picture are kept
 in docs/recipes; a recipe without a run keeps those it has. Digits are read by a classifier that the
 pipeline never sees, trained here on full MNIST from the IDX files in --mnist_dir. Let the machine
-do nothing else: a step of each recipe is timed, so that times compare.
+do nothing else: a step of each recipe is timed, so that times compare; --precision=float32 lets
+them compare with those of a processor that is no faster in bfloat16.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from pipeline import dataset
 from pipeline.config.flags import parse
 from pipeline.config.ingest import IngestConfig
 from pipeline.config.run import RunConfig
+from pipeline.config.train import PRECISIONS
 from pipeline.console import Console
 from pipeline.ingest.stage import ingest
 from pipeline.train import precision
@@ -46,14 +48,14 @@ pipeline.run --help` can be added: a later value wins.
 Which to take: `prod` for digits; for colour pictures of your own `cifar10` (32x32, in classes) or
 `faces64`, with `--dataset=image_folder --data_dir=FOLDER`. The others are there to compare with.
 
-This table was written by `python -m benchmarks.recipes --runs=runs --mnist_dir=MNIST`; `prod` is
-`configs/prod.flags`. *Steps* are those of the run / those of the flagfile. *Time* is the training
-alone on two cores, in {policy}: the steps times a step's time, all measured in one go. The *Frechet
-distance* is of the chosen snapshot, in units of the real-against-real floor; the flagfiles tell the
-distance itself. *To tutorial's* is the training time until a snapshot came as near as the best one
-of `dcgan`. *Read* is the share of 10,000 images that an independent classifier reads with a
-confidence over 0.9, *agree* the share read as the digit asked for, *rarest* the share of the rarest
-class among the classes read.
+This table was written by `python -m benchmarks.recipes --runs=runs --mnist_dir=MNIST
+--precision={policy}`; `prod` is `configs/prod.flags`. *Steps* are those of the run / those of the
+flagfile. *Time* is the training alone on two cores, in {policy}: the steps times a step's time, all
+measured in one go. The *Frechet distance* is of the chosen snapshot, in units of the
+real-against-real floor; the flagfiles tell the distance itself. *To tutorial's* is the training
+time until a snapshot came as near as the best one of `dcgan`. *Read* is the share of 10,000 images
+that an independent classifier reads with a confidence over 0.9, *agree* the share read as the digit
+asked for, *rarest* the share of the rarest class among the classes read.
 
 | recipe | images | steps | ms a step | time | Frechet | to tutorial's | read | agree | rarest |
 |---|---|---|---|---|---|---|---|---|---|
@@ -70,6 +72,7 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument('--runs', type=pathlib.Path, default=pathlib.Path('runs'))
   parser.add_argument('--mnist_dir', type=pathlib.Path, required=True)
+  parser.add_argument('--precision', choices=PRECISIONS, default='auto', help='of the timed steps')
   options = parser.parse_args()
   _FACTS.mkdir(parents=True, exist_ok=True)
   flagfiles = {path.stem: path for path in [_ROOT / 'configs' / 'prod.flags', *_flagfiles()]}
@@ -77,7 +80,7 @@ def main() -> None:
   with tempfile.TemporaryDirectory() as scratch:
     _judge(options.runs, recipes, options.mnist_dir, pathlib.Path(scratch))
     found = {name: Kept.load(path) for name in recipes if (path := _facts(name)).is_file()}
-    policy, _ = precision.choose('auto')
+    policy, _ = precision.choose(options.precision)
     step_s = {name: _step_s(recipes[name], run, policy) for name, run in found.items()}
   rows = [_row(flagfiles[name], recipes[name], found, step_s) for name in recipes]
   text = _HEAD.format(policy=policy) + ''.join(rows)
