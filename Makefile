@@ -12,5 +12,5 @@ lint:       .venv/dev
 	.venv/bin/kubernetes-validate --strict --quiet configs/serving/kubernetes/*.yaml
 bench:      .venv/quickstart ; $(PY) -m benchmarks.quality
 .venv/%: setup.py
-	test -x $(PY) || python3 -m venv .venv
+	test -x .venv/bin/pip || python3 -m venv .venv
 	$(PY) -m pip install --quiet -e '.[$*]' && touch $@

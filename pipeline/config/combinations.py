@@ -11,7 +11,7 @@ if TYPE_CHECKING:
   from pipeline.config.export import ExportSavedModelConfig, ExportTfliteConfig
   from pipeline.config.train import TrainConfig
 
-_OPERATIONS = ('translation', 'cutout', 'color')
+_OPERATIONS = ('color', 'translation', 'cutout')
 _WITH_TARGET = ('non_saturating', 'minimax', 'least_squares')
 _CENTRED = ('non_saturating', 'minimax', 'hinge')  # a logit's sign says real or generated
 _WITH_BATCH_NORM = ('dcgan64',)  # in the discriminator
@@ -34,6 +34,16 @@ def check_train(config: 'TrainConfig') -> None:
     ConfigError: the first reason found.
   """
   for reason in chain(_reasons(config), idle.reasons(config)):
+    raise errors.ConfigError(f'{reason} (TrainConfig)')
+
+
+def check_replicas(config: 'TrainConfig', replicas: int) -> None:
+  """Refuses a batch that so many replicas can not share, or from which one gets a lone image.
+
+  Raises:
+    ConfigError: the first reason found.
+  """
+  for reason in _of_replicas(config, replicas):
     raise errors.ConfigError(f'{reason} (TrainConfig)')
 
 
@@ -65,6 +75,23 @@ def check_export(config: 'ExportTfliteConfig') -> None:
     )
   for reason in idle.reasons(config):
     raise errors.ConfigError(f'{reason} (ExportTfliteConfig)')
+
+
+def _of_replicas(c: 'TrainConfig', replicas: int) -> Iterator[str]:
+  among = f' among {replicas} replicas' if replicas > 1 else ''
+  is_alone = c.batch_size <= replicas  # an image, on its device
+  if c.minibatch != 'none' and is_alone:
+    yield (
+      f'--minibatch={c.minibatch} has no other image to compare with in --batch_size='
+      f'{c.batch_size}{among}. Choose a larger batch, or --minibatch=none.'
+    )
+  if c.network in _NORMALISING_VECTORS and is_alone:
+    yield (
+      f'--network={c.network} normalises over the batch, which makes the image of every latent the'
+      f' same in --batch_size={c.batch_size}{among}. Choose a larger batch.'
+    )
+  if c.batch_size % replicas:
+    yield (f'--batch_size={c.batch_size} does not divide{among}. Choose a multiple of {replicas}.')
 
 
 def _reasons(c: 'TrainConfig') -> Iterator[str]:
@@ -99,22 +126,7 @@ def _reasons(c: 'TrainConfig') -> Iterator[str]:
       f'--network={c.network} normalises batches in the discriminator, so that no image has a'
       ' gradient of its own to penalise. Use --r1_gamma=0, or another network.'
     )
-  if c.network in _WITH_BATCH_NORM and c.spectral_norm:
-    yield (
-      f'--spectral_norm does nothing to kernels whose results --network={c.network} normalises'
-      ' anyway. Leave it out, or use another network.'
-    )
-  is_alone = c.batch_size <= max(c.num_devices, 1)  # an image, on its device
-  if c.minibatch != 'none' and is_alone:
-    yield (
-      f'--minibatch={c.minibatch} has no other image to compare with in --batch_size='
-      f'{c.batch_size}. Choose a larger batch, or --minibatch=none.'
-    )
-  if c.network in _NORMALISING_VECTORS and is_alone:
-    yield (
-      f'--network={c.network} normalises over the batch, which makes the image of every latent the'
-      f' same in --batch_size={c.batch_size}. Choose a larger batch.'
-    )
+  yield from _of_replicas(c, max(c.num_devices, 1))  # there may be more
   for network in ('generator', 'discriminator'):
     if not getattr(c, f'{network}_learning_rate'):
       yield f'--{network}_learning_rate=0 teaches the {network} nothing. Choose a rate above 0.'

@@ -115,8 +115,8 @@ class TrainConfig(Checked):
     choices=('none', 'diffaugment', 'ada'),
   )
   augment_operations: str = setting(
-    'translation,cutout,color',
-    'Augmentations, separated by commas; color does nothing to grey images.',
+    'color,translation,cutout',
+    'Augmentations in their order, separated by commas; color does nothing to grey images.',
   )
   ada_target: float = setting(
     0.6, "Mean sign of real images' logits that --augment=ada aims at.", min=-1, max=0.99

@@ -53,7 +53,7 @@ class Dropout(tf_keras.layers.Layer):
     key = _fold_in(key, self.calls)
     self.calls.assign_add(1)
     # A byte an element: 256 levels of the rate are fine enough and four times as fast to draw.
-    threshold = round(self.rate * 256)
+    threshold = max(round(self.rate * 256), 1)
     words = tf.random.stateless_uniform(
       [tf.size(inputs) // 4 + 1], key, None, None, tf.int32, alg=_ALGORITHM
     )

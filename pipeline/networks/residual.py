@@ -1,9 +1,10 @@
 """A residual pair for grey or colour images of 28 to 128 pixels.
 
 Legend: B batch, Z latent, H height, W width, C channels. The side is a power of two times 4 to 7:
-28 = 7 * 4, 32 = 4 * 8, 48 = 6 * 8, 64 = 4 * 16, 128 = 4 * 32. Resampling is anti-aliased by a
-binomial filter (Zhang 2019, arXiv:1904.11486) or, upward, a depth_to_space shuffle. Blocks: He et
-al. 2016, arXiv:1603.05027, as in arXiv:1801.04406.
+28 = 7 * 4, 32 = 4 * 8, 48 = 6 * 8, 64 = 4 * 16, 128 = 4 * 32. Beside the skips resampling is
+anti-aliased by a binomial filter (Zhang 2019, arXiv:1904.11486) or, upward, a depth_to_space
+shuffle. The generator's blocks: He et al. 2016, arXiv:1603.05027, as in arXiv:1801.04406; those of
+the discriminator activate after the sum.
 """
 
 import tensorflow as tf

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from pipeline import errors
+from pipeline.config import combinations
 from pipeline.config.train import TrainConfig
 from pipeline.train.cluster import Member
 
@@ -41,12 +42,7 @@ def _check(config: TrainConfig, number: int, num_gpus: int, member: Member | Non
       f'--num_devices={number} (TrainConfig), but a worker named in TF_CONFIG trains on one CPU'
       ' device. Leave it out, and start more workers.'
     )
-  replicas = number * len(member.addresses) if member else number
-  if config.batch_size % replicas:
-    raise errors.ConfigError(
-      f'--batch_size={config.batch_size} does not divide among {replicas} replicas (TrainConfig).'
-      f' Choose a multiple of {replicas}.'
-    )
+  combinations.check_replicas(config, number * len(member.addresses) if member else number)
 
 
 def _multi_worker(

@@ -88,7 +88,7 @@ class TrainState:
     return float(tf.convert_to_tensor(self.waited_seconds))
 
   def learning_rate(self, network: str) -> float:
-    """The rate of the 'generator' or the 'discriminator' at this step."""
+    """The rate of the 'generator' or the 'discriminator' in its last update."""
     optimizer = getattr(self, f'{network}_optimizer')
     return float(tf.convert_to_tensor(optimizer.learning_rate))
 

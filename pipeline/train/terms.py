@@ -97,6 +97,8 @@ class Terms:
         metrics[name] = term()
         added[network] += weights[name] * metrics[name]
     if 'auxiliary_loss' in weights:
+      # Unlike in the source, where the discriminator also learns the classes of generated images,
+      # however little they show of them.
       for network, features in enumerate((scored.fake_features, scored.real_features)):
         if learners[network]:
           error = self._misreading(features, scored.labels)

@@ -35,6 +35,12 @@ def test_auto_takes_the_faster(measured, compiled_s, taken):
   assert choose() == (taken, reason)
 
 
+@pytest.mark.parametrize('settings', [{'r1_gamma': 0.0}, {'penalty_every_steps': 1}])
+def test_a_step_is_called_what_it_is(measured, settings):
+  measured(0.03, 0.3)
+  assert choose(**settings)[1] == 'a step took 300 ms with XLA against 30 ms without'
+
+
 def test_several_devices_measure_only_if_they_are_gpus(measured):
   measured(0.03, 0.003)
   assert not choose(num_replicas=2)[0]

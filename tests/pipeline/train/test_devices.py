@@ -50,10 +50,15 @@ def test_a_worker_shows_tensorflow_as_many_gpus_as_it_may_use(told, num_devices)
 
 def test_more_gpus_than_there_are(told):
   with pytest.raises(errors.ConfigError, match=r'--num_devices=3 .* but 2 GPUs were found'):
-    devices.strategy(TrainConfig(num_devices=3))
+    devices.strategy(TrainConfig(num_devices=3, batch_size=66))
 
 
 def test_a_batch_that_all_gpus_of_all_workers_can_not_share(told):
   member = Member(('localhost:1', 'localhost:2'), 0)
   with pytest.raises(errors.ConfigError, match='batch_size=6 does not divide among 4 replicas'):
     devices.strategy(TrainConfig(batch_size=6), member)
+
+
+def test_a_batch_of_which_a_gpu_gets_one_image(told):
+  with pytest.raises(errors.ConfigError, match='the same in --batch_size=2 among 2 replicas'):
+    devices.strategy(TrainConfig(batch_size=2))
