@@ -55,14 +55,15 @@ measured in one go. The *Frechet distance* is of the chosen snapshot, in units o
 real-against-real floor; the flagfiles tell the distance itself. *To tutorial's* is the training
 time until a snapshot came as near as the best one of `dcgan`. *Read* is the share of 10,000 images
 that an independent classifier reads with a confidence over 0.9, *agree* the share read as the digit
-asked for, *rarest* the share of the rarest class among the classes read.
+asked for, *rarest* the share of the rarest class among the classes read: 0 where a network came to
+one picture, however surely that is read.
 
 | recipe | images | steps | ms a step | time | Frechet | to tutorial's | read | agree | rarest |
 |---|---|---|---|---|---|---|---|---|---|
 """
 _TAIL = """
-The colour recipes get nearer to real images with training. Each has a judge of its own; the curve is
-of 2,000 images a snapshot, whose distance is larger than that of 10,000 in the flagfiles:
+The colour recipes get nearer to real images with training. Each has a judge of its own; the curve
+is of 2,000 images a snapshot, whose distance is larger than that of 10,000 in the flagfiles:
 
 ![Frechet distance against steps of the colour recipes](../../docs/recipes/colour.svg)
 """
