@@ -33,8 +33,7 @@ def check_train(config: 'TrainConfig') -> None:
   Raises:
     ConfigError: the first reason found.
   """
-  for reason in chain(_reasons(config), idle.reasons(config)):
-    raise errors.ConfigError(f'{reason} (TrainConfig)')
+  _refuse(chain(_reasons(config), idle.reasons(config)), 'TrainConfig')
 
 
 def check_replicas(config: 'TrainConfig', replicas: int) -> None:
@@ -43,8 +42,7 @@ def check_replicas(config: 'TrainConfig', replicas: int) -> None:
   Raises:
     ConfigError: the first reason found.
   """
-  for reason in _of_replicas(config, replicas):
-    raise errors.ConfigError(f'{reason} (TrainConfig)')
+  _refuse(_of_replicas(config, replicas), 'TrainConfig')
 
 
 def check_export_saved_model(config: 'ExportSavedModelConfig') -> None:
@@ -73,8 +71,12 @@ def check_export(config: 'ExportTfliteConfig') -> None:
       f' (ExportTfliteConfig) {_COMPRESSION_CONFLICTS[config.quantization]}.'
       f' Choose --quantization={" or ".join(_COMPRESSIBLE)}.'
     )
-  for reason in idle.reasons(config):
-    raise errors.ConfigError(f'{reason} (ExportTfliteConfig)')
+  _refuse(idle.reasons(config), 'ExportTfliteConfig')
+
+
+def _refuse(reasons: Iterator[str], where: str) -> None:
+  for reason in reasons:
+    raise errors.ConfigError(f'{reason} ({where})')
 
 
 def _of_replicas(c: 'TrainConfig', replicas: int) -> Iterator[str]:

@@ -26,7 +26,7 @@ REFUSED = [
   ({'batch_size': 2, 'num_devices': 2}, 'the image of every latent the same'),
   (
     {'batch_size': 64, 'num_devices': 3},
-    'not divide among 3 replicas. Choose a multiple of 3',
+    'does not divide among 3 replicas. Choose a multiple of 3',
   ),
   ({'generator_learning_rate': 0.0}, 'teaches the generator nothing'),
   ({'discriminator_learning_rate': 0.0}, 'teaches the discriminator nothing'),

@@ -88,6 +88,11 @@ def test_dropout_drops_its_share_and_keeps_the_mean():
   np.testing.assert_allclose(out.mean(), 1, atol=0.01)
 
 
+def test_dropout_of_the_least_rate_drops_something():
+  kept = Dropout(0.001)(tf.ones([1, 1 << 16]), training=True).numpy()
+  assert 0 < np.mean(kept == 0) < 0.01
+
+
 def test_dropout_draws_anew_each_call_and_again_from_the_same_count():
   layer = Dropout(0.5)
   ones = tf.ones([64])
